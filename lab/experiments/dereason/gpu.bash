@@ -5,7 +5,7 @@
 #   DATA    folder of taught.jsonl and the benchmarks (data): problems with difficulty, reference answer and one response of the teacher, in random order
 print=yes
 model=${MODEL:-qwen3-0.6b} from_data=${DATA:-data}
-whole=800 every=40 patience=3   # SFT steps of a whole budget, between evaluations; evaluations without a better one
+every=40 whole=800 first=480 patience=3   # steps of SFT: between evaluations, a whole budget, of it the first stage at most; evaluations without a better one
 sft_batch=128 rl_batch=1024     # sequences of a step, the paper's SFT batch, and 128 prompts of 8
 rows=102400                     # of train.jsonl: one epoch of SFT on everything is a whole budget
 tasks=(mmlu_pro gpqa_diamond math500 gsm8k)
@@ -27,7 +27,7 @@ supervised() { # NAME, `new` or a run to begin with, data, steps, more
     local from=$at/$2
     [ "$2" != new ] || from=$model
     run ./train_sft --model "$from" --template chatml --data "$at/$3/sft" --out "$at/$1" --steps "$4" --global-batch $sft_batch --seq-len 4096 --over-length cut \
-        --lr 1e-5 --lr-schedule wsd --warmup-steps 40 --seed "$seed" --eval-data "$out/stop.jsonl" --eval-samples 4 --eval-new-tokens 4096 \
+        --lr 1e-5 --warmup-steps 40 --seed "$seed" --eval-data "$out/stop.jsonl" --eval-samples 4 --eval-new-tokens 4096 \
         --eval-every $every --keep-checkpoints 1 "${@:5}"
 }
 reinforced() { # NAME, a run to begin with, data, steps

@@ -32,34 +32,34 @@ settings() {
 	dereason|DeReason: SFT on easy, then RL on hard
 	END
 }
-# Where the second stages begin. They end by pass@k; those of `easy` and `all` go on to be sft_easy and sft_all.
+# The first stages of two. Each ends by pass@k, at the latest after $first steps, and what is left of the budget goes to the second.
 starts() {
     cat <<-'END'
-	easy|SFT on easy, ended by pass@k
-	random|SFT on a random part, ended by pass@k
-	all|SFT on everything, ended by pass@k
-	hard|SFT on hard, ended by pass@k
+	easy|SFT on easy, the first stage
+	random|SFT on a random part, the first stage
+	all|SFT on everything, the first stage
+	hard|SFT on hard, the first stage
 	END
 }
 # Longest first, and what others wait for before them.
-order=(hard all easy random base rl sft_all sft_easy both_rl random_rl dereason inverted_rl easy_hard)
+order=(hard all easy random base rl both_rl random_rl dereason inverted_rl sft_all sft_easy easy_hard)
 
 made() { # NAME: its run, in $at
-    local left
+    local ends=(--lr-schedule constant --stop-when "pass@k:$patience") falls=(--lr-schedule wsd)
     case $1 in
     base) beginning ;;
-    easy) supervised easy new split "$whole" --stop-when "pass@k:$patience" ;;
-    random) supervised random new random "$whole" --stop-when "pass@k:$patience" ;;
-    all) supervised all new both "$whole" --stop-when "pass@k:$patience" ;;
-    hard) supervised hard new inverted "$whole" --stop-when "pass@k:$patience" ;;
-    sft_easy) continued easy sft_easy && supervised sft_easy new split "$whole" ;;
-    sft_all) continued all sft_all && supervised sft_all new both "$whole" ;;
-    easy_hard) left=$(rest easy 1) && supervised easy_hard easy inverted "$left" ;;
+    easy) supervised easy new split "$first" "${ends[@]}" ;;
+    random) supervised random new random "$first" "${ends[@]}" ;;
+    all) supervised all new both "$first" "${ends[@]}" ;;
+    hard) supervised hard new inverted "$first" "${ends[@]}" ;;
+    sft_easy) supervised sft_easy easy split "$(rest easy sft)" "${falls[@]}" ;;
+    sft_all) supervised sft_all all both "$(rest all sft)" "${falls[@]}" ;;
+    easy_hard) supervised easy_hard easy inverted "$(rest easy sft)" "${falls[@]}" ;;
     rl) reinforced rl base both $((whole * sft_batch / rl_batch)) ;;
-    random_rl) left=$(rest random rl) && reinforced random_rl random random "$left" ;;
-    both_rl) left=$(rest all rl) && reinforced both_rl all both "$left" ;;
-    inverted_rl) left=$(rest hard rl) && reinforced inverted_rl hard inverted "$left" ;;
-    dereason) left=$(rest easy rl) && reinforced dereason easy split "$left" ;;
+    random_rl) reinforced random_rl random random "$(rest random rl)" ;;
+    both_rl) reinforced both_rl all both "$(rest all rl)" ;;
+    inverted_rl) reinforced inverted_rl hard inverted "$(rest hard rl)" ;;
+    dereason) reinforced dereason easy split "$(rest easy rl)" ;;
     esac
 }
 needs() { # NAME: the run that it begins with
@@ -89,32 +89,22 @@ run_to() { # FILE (- where it does not matter), command...
 }
 run() { run_to - "$@"; }
 last_step() { sed -n 's/^{"step": \([0-9]*\),.*/\1/p' "$at/$1/log.jsonl" | tail -n 1; }
-rest() { # START UNIT: the steps that are left of the budget after a start; of SFT, or with `rl` of RL
+rest() { # START sft|rl: the steps that are left of the budget after a first stage; printed, as if that had ended where it must
     local left
-    if [ "$print" = yes ]; then left=$((whole / 2)); else left=$((whole - $(last_step "$1"))); fi # printed: as if it ended half-way
-    [ "$2" != rl ] || left=$((left * sft_batch / rl_batch))
-    if [ "$left" -lt 1 ]; then
-        echo "$1 has used the whole budget, and nothing is left for a second stage" >&2
-        return 1
-    fi
+    if [ "$print" = yes ]; then left=$((whole - first)); else left=$((whole - $(last_step "$1"))); fi
+    [ "$2" = sft ] || left=$((left * sft_batch / rl_batch))
     echo "$left"
 }
-# The long SFT runs are the starts that go on, without --stop-when: the same steps to the bit, made once.
-continued() { # START NAME
-    if [ "$print" = yes ] || [ ! -d "$at/$2" ]; then
-        run cp -r "$at/$1" "$at/$2.copy" && run rm -rf "$at/$2.copy/trained" "$at/$2.copy/final" && run mv "$at/$2.copy" "$at/$2"
-    fi
-}
 task() { # SEED NAME: the run and its final figures; what the programs say is in SEED/NAME.txt
-    local at=$out/$1 task=$2 seed=$1 first
-    first=$(needs "$2")
+    local at=$out/$1 task=$2 seed=$1 begins
+    begins=$(needs "$2")
     if [ "$print" = yes ]; then
         made "$2" && evaluated "$2"
         return
     fi
-    while [ -n "$first" ] && [ ! -e "$at/$first/trained" ]; do
-        if [ -e "$at/$first.failed" ]; then
-            echo "not run: $first failed" | tee "$at/$2.failed" >"$at/$2.txt"
+    while [ -n "$begins" ] && [ ! -e "$at/$begins/trained" ]; do
+        if [ -e "$at/$begins.failed" ]; then
+            echo "not run: $begins failed" | tee "$at/$2.failed" >"$at/$2.txt"
             return
         fi
         sleep 1
