@@ -20,7 +20,7 @@ pre{font-size:11.5px;overflow-x:auto;background:color-mix(in srgb,var(--muted) 1
 .key span{display:inline-block;margin-right:18px}.key i{display:inline-block;width:22px;height:3px;vertical-align:middle;margin-right:6px}
 """
 RL_COLOURS = {"dereason": "--c0", "random_rl": "--c1", "both_rl": "--c2", "inverted_rl": "--c3", "rl": "--c4"}
-SFT_COLOURS = {"sft_easy": "--c0", "sft_all": "--c2", "random": "--c1", "hard": "--c3"}
+SFT_COLOURS = {"easy": "--c0", "random": "--c1", "all": "--c2", "hard": "--c3"}
 LEVEL_COLOURS = {str(level): f"--l{level}" for level in range(1, 6)}
 POINTS = 60  # of a curve, at most
 
@@ -156,7 +156,7 @@ def differences(e, title, measure):
 
 
 def endings(e):
-    out = [cells(["SFT that a second stage begins with", *(f"seed {seed + 1}" for seed in range(e.seeds)), "left for the second stage, steps of SFT's size"], "th")]
+    out = [cells(["first stage", *(f"seed {seed + 1}" for seed in range(e.seeds)), "left for the second, in steps of SFT"], "th")]
     for name, called in e.starts:
         ends = [ended(run) for run in e.runs[name]]
         left = [e.budget - step for step, _ in ends]
@@ -176,7 +176,7 @@ def curves(e):
 
     sft = [(SFT_COLOURS[name], [of_evaluations(run, r"eval/acc/pass@\d+") for run in e.runs[name]]) for name in SFT_COLOURS]
     levels = []
-    for name, called in e.settings[1:]:
+    for name, called in e.starts + e.settings[1:]:
         families = [(LEVEL_COLOURS[level], [of_evaluations(run, rf"eval/level_{level}/acc/mean@\d+") for run in e.runs[name]]) for level in LEVEL_COLOURS]
         levels.append(panel(called, families, top=100, unit="%"))
     return f"""<h2>Curves</h2>
@@ -184,17 +184,17 @@ def curves(e):
 <h3>Reinforcement learning: reward, length of a response in tokens, entropy</h3>{key(rl, RL_COLOURS)}
 <div class="panels">{over_rl("reward", "reward/mean", top=1.0)}{over_rl("response length", "response_length/mean")}{over_rl("entropy", "actor/entropy", top=0.3)}</div>
 <p class="muted">The entropy of RL from the base model lies far above the picture.</p>
-<h3>SFT: pass@4 of the held-out problems that end it</h3>{key([(name, names[name]) for name in SFT_COLOURS], SFT_COLOURS)}
+<h3>First stages: pass@4 of the held-out problems that end them</h3>{key([(name, names[name]) for name in SFT_COLOURS], SFT_COLOURS)}
 <div class="panels">{panel("pass@4, all levels", sft, top=100, unit="%", width=520)}</div>
-<h3>Accuracy by level, held out for curves and stopping (SFT: of four samples; RL: greedy)</h3>
+<h3>Accuracy by level, held out for curves and stopping (SFT: mean of four samples at temperature 1; RL: greedy): first stages, then second ones</h3>
 {key([(level, "level " + level) for level in LEVEL_COLOURS], LEVEL_COLOURS)}<div class="panels">{"".join(levels)}</div>
 <p class="muted">One run as a picture of its own: <code>build/plot {escape(e.folder)}/1/dereason/log.jsonl dereason.svg</code></p>"""
 
 
 def commands(e):
     out = ["<h2>Commands</h2><p>The figures of a setting and seed are in SEED/NAME/final/summary.json, by the last command of its list; the table's means, spreads and exact sign "
-           "flips are made of these by <code>report.py</code>. All commands run from the repository's root.</p>",
-           f"<pre>{escape(e.command)}\n" + escape("\n".join(e.heldout)) + "</pre>"]
+           "flips are made of these by <code>report.py</code>. All commands run from the repository's root; those for data are here of seed 1.</p>",
+           f"<pre>{escape(e.command)}\n" + escape("\n".join(e.data)) + "</pre>"]
     for name, called in e.settings + e.starts:
         lists = "\n\n".join(f"# seed {seed + 1}\n" + "\n".join(run.commands) for seed, run in enumerate(e.runs[name]) if run.commands)
         first = e.begins(name)
@@ -212,14 +212,14 @@ def page(e):
 <p>A miniature, not the paper's experiment: a new model of 0.7 million parameters and generated arithmetic, with a teacher whose hard solutions are wrong in 60 of 100
 cases, always in the same way. Its easy solutions are flawless, which favours SFT on easy problems by design. What it shows is how the settings differ here.</p>
 <ul><li>Every setting may process {e.budget * 32:,} sequences, SFT 32 a step, RL 128 a step.</li>
-<li>The first stage of two ends when pass@4 of its held-out problems has not risen for three evaluations; what is left of the budget goes to the second.</li>
+<li>The first stage of two ends when pass@4 of its held-out problems has not risen for three evaluations, or with 12/19 of the budget; the rest goes to the second.</li>
 <li>Problems held out for stopping and curves, and the {e.questions} a level of the figures below, are different ones, and the same for all seeds.</li>
-<li>Budgets, learning rates and which figures are compared were fixed before a seed was run.</li>
+<li>Budgets, learning rates and which figures are compared were fixed before these seeds were run, after the trials that README.md names.</li>
 <li>{e.seeds} seeds alone, by exact sign flips, can give p = {least:.4g} at best (two-sided): {"that is not below 5%, however large a difference is" if least >= 0.05 else "below 5%"}.
 Over questions, p speaks of these seeds' models on other questions, not of other seeds.</li></ul>
 <h2>Held-out problems answered right, in %</h2><p>Means of seeds, ± their standard deviation. Every seed a dot:</p>{dots(e)}
 {scores(e, e.settings)}<h3>Where the second stages begin</h3>{scores(e, e.starts)}
 <h2>Differences to DeReason, paired by seed, in points</h2>{"".join(differences(e, title, measure) for title, measure in MEASURES)}
-<h2>Where SFT ended</h2><p>The step, and pass@4 there, of held-out problems at temperature 1.</p>{endings(e)}
+<h2>Where the first stages ended</h2><p>The step, and pass@4 of held-out problems there.</p>{endings(e)}
 {curves(e)}{commands(e)}</body></html>
 """

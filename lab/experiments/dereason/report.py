@@ -38,12 +38,12 @@ def table(experiment):
         for name, called in e.settings[:-1]:
             d = Difference(e.runs[name], e.runs["dereason"], measure)
             over = e.questions_p.get(measure, {}).get(name)
-            out.append(f"{called:<46} {d.mean:+6.1f} [{d.low:+6.1f}, {d.high:+6.1f}]   p {d.p:.4f} {d.says():<75}" +
+            out.append(f"{called:<46} {d.mean:+6.1f} [{d.low:+6.1f}, {d.high:+6.1f}]   p {d.p:.4f} {d.says():<62}" +
                        (f" p {over[2]}, Holm {over[3]}" if over else ""))
-    out += ["", "where SFT ended, by seed: step (pass@4 of held-out problems there), of which the rest of the budget begins"]
+    out += ["", "where the first stages ended, by seed: step (pass@4 of the held-out problems for stopping there)"]
     for name, called in e.starts:
         out.append(f"{called:<46} " + "   ".join(f"{ended(run)[0]:>5} ({100 * ended(run)[1]:3.0f})" for run in e.runs[name] if run.log))
-    return "\n".join(out).replace("nan", "-") + "\n"
+    return "\n".join(line.rstrip() for line in out).replace("nan", "-") + "\n"
 
 
 def main():

@@ -12,7 +12,7 @@ import subprocess
 MEASURES = (("all levels, greedy", "all"), ("hard, greedy", "hard"), ("hard, avg@4", "sampled"))
 SFT_BATCH, RL_BATCH = 32, 128
 T_95 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}  # Student, two-sided, by degrees of freedom
-BEGINS = {"easy_hard": "easy", "dereason": "easy", "random_rl": "random", "both_rl": "all", "inverted_rl": "hard", "rl": "base"}
+BEGINS = {"sft_easy": "easy", "sft_all": "all", "easy_hard": "easy", "dereason": "easy", "random_rl": "random", "both_rl": "all", "inverted_rl": "hard", "rl": "base"}
 
 
 # ---- what the runs left
@@ -103,13 +103,14 @@ class Difference:
         self.low, self.high = self.mean - half, self.mean + half
 
     def says(self):
-        if not self.values:
+        n = len(self.values)
+        if n == 0:
             return "nothing to compare"
-        same = max(sum(v > 0 for v in self.values), sum(v < 0 for v in self.values))
         if self.p < 0.05:
             return "significant"
-        agree = f"{same} of {len(self.values)} seeds the same way"
-        return f"not significant at 5%: {agree}, the least p that they can give" if self.p <= self.least + 1e-9 else "not significant"
+        if n > 2 and self.p <= self.least + 1e-9:
+            return f"not significant at 5%: all {n} seeds agree, and cannot show more"
+        return "not significant"
 
 
 # ---- all of them
@@ -142,15 +143,15 @@ class Experiment:
             self.questions_p[measure], self.compare[measure] = compared(f"{folder}/compare-{measure}.txt", others)
         with open(f"{folder}/final-all.jsonl") as file:
             self.questions = sum('"difficulty": 1,' in line for line in file)
-        with open(f"{folder}/heldout.commands") as file:
-            self.heldout = [line.rstrip("\n") for line in file]
-        self.budget = max((run.steps()[-1]["step"] for name in ("sft_easy", "sft_all") for run in self.runs[name] if run.steps()), default=0)
+        self.data = [line.rstrip("\n") for path in ("heldout", "1/data") for line in open(f"{folder}/{path}.commands")]
+        done = [seed for seed in range(seeds) if self.runs["sft_easy"][seed].scores]
+        self.budget = max((self.used("sft_easy", seed)[0] // SFT_BATCH for seed in done), default=0)
         minutes = [line.strip() for line in open(f"{folder}/minutes.txt")] if os.path.exists(f"{folder}/minutes.txt") else []
         self.about = (f"{datetime.date.today()}, commit {said('git', 'describe', '--always', '--dirty') or 'unknown'}, {machine()}: {command}"
                       + (f" ({'; then '.join(minutes)})" if minutes else ""))
 
     def begins(self, name):
-        """The run that a setting begins with, or None. A long SFT run has its beginning's steps in its own log."""
+        """The run that a setting begins with, or None."""
         return BEGINS.get(name)
 
     def used(self, name, seed):
