@@ -76,10 +76,10 @@ def key(names, colours):
                                        if name in colours) + "</p>"
 
 
-def of_steps(run, field, every=1.0):
+def of_steps(run, field):
     """A field of the log over sequences, in groups of four steps, so that seeds share their places."""
     rows, batch = run.steps(), run.sequences() / max(len(run.steps()), 1)
-    values = [(row["step"], row[field] * every) for row in rows if row.get(field) is not None]
+    values = [(row["step"], row[field]) for row in rows if row.get(field) is not None]
     groups = [values[i:i + 4] for i in range(0, len(values), 4)]
     return [(group[0][0] * batch, statistics.mean(value for _, value in group)) for group in groups]
 
@@ -171,8 +171,12 @@ def curves(e):
     rl = [(name, called) for name, called in e.settings if name in RL_COLOURS]
     names = dict(e.settings + e.starts)
 
+    # RL from the base model takes the whole budget, and is flat: it is drawn as far as the others go
+    far = max((run.sequences() for name, _ in rl if name != "rl" for run in e.runs[name]), default=0)
+
     def over_rl(title, field, **options):
-        return panel(title, [(RL_COLOURS[name], [of_steps(run, field) for run in e.runs[name]]) for name, _ in rl], **options)
+        families = [(RL_COLOURS[name], [[(x, y) for x, y in of_steps(run, field) if x <= far] for run in e.runs[name]]) for name, _ in rl]
+        return panel(title, families, **options)
 
     sft = [(SFT_COLOURS[name], [of_evaluations(run, r"eval/acc/pass@\d+") for run in e.runs[name]]) for name in SFT_COLOURS]
     levels = []
@@ -183,7 +187,7 @@ def curves(e):
 <p>Across: sequences of the stage. Thin lines are seeds, thick ones their means, as far as all seeds go.</p>
 <h3>Reinforcement learning: reward, length of a response in tokens, entropy</h3>{key(rl, RL_COLOURS)}
 <div class="panels">{over_rl("reward", "reward/mean", top=1.0)}{over_rl("response length", "response_length/mean")}{over_rl("entropy", "actor/entropy", top=0.3)}</div>
-<p class="muted">The entropy of RL from the base model lies far above the picture.</p>
+<p class="muted">RL only is drawn as far as the others go; its entropy lies far above the picture.</p>
 <h3>First stages: pass@4 of the held-out problems that end them</h3>{key([(name, names[name]) for name in SFT_COLOURS], SFT_COLOURS)}
 <div class="panels">{panel("pass@4, all levels", sft, top=100, unit="%", width=520)}</div>
 <h3>Accuracy by level, held out for curves and stopping (SFT: mean of four samples at temperature 1; RL: greedy): first stages, then second ones</h3>
