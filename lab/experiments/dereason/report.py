@@ -38,7 +38,8 @@ def table(experiment):
         for name, called in e.settings[:-1]:
             d = Difference(e.runs[name], e.runs["dereason"], measure)
             over = e.questions_p.get(measure, {}).get(name)
-            out.append(f"{called:<46} {d.mean:+6.1f} [{d.low:+6.1f}, {d.high:+6.1f}]   p {d.p:.4f} {d.says():<62}" +
+            interval = f"[{d.low:+6.1f}, {d.high:+6.1f}]" if len(d.values) > 1 else f"{'':16}"
+            out.append(f"{called:<46} {d.mean:+6.1f} {interval}   p {d.p:.4f} {d.says():<62}" +
                        (f" p {over[2]}, Holm {over[3]}" if over else ""))
     out += ["", "where the first stages ended, by seed: step (pass@4 of the held-out problems for stopping there)"]
     for name, called in e.starts:
