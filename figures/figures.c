@@ -103,6 +103,17 @@ static bool put_fields(json_t *object, const Figures *f)
 
 // ---- the whole
 
+// With all questions alike the bootstrap draws one value only. Wilson's interval (1927) of so many questions, all right
+// or all wrong, then has the width that it lacks.
+static void widen(Spread *spread, Headline headline, double score, size_t count)
+{
+    const double z2 = 1.959964 * 1.959964, n = (double)count;
+    if (headline != HEADLINE_MICRO || (score > 0 && score < 1) || count == 0)
+        return;
+    spread->low = score == 0 ? 0 : n / (n + z2);
+    spread->high = score == 0 ? z2 / (n + z2) : 1;
+}
+
 static bool put_headline(json_t *object, const Figures *f)
 {
     Headline headline = (Headline)f->task->o.headline.place;
@@ -110,6 +121,7 @@ static bool put_headline(json_t *object, const Figures *f)
     Spread spread, strict = {.standard_error = mean_error(&f->strict, NULL)};
     TRY(bootstrap(&spread, headline, &f->protocol, NULL) &&
         (headline == HEADLINE_MICRO || bootstrap(&strict, headline, &f->strict, NULL)));
+    widen(&spread, headline, aggregate(headline, &f->protocol), f->protocol.count);
     TRY(put(object, "headline", json_string(f->task->o.headline.name)) &&
         put_score(object, aggregate(headline, &f->protocol), spread.standard_error, known) &&
         put(object, "interval", known ? json_pack("[ff]", spread.low, spread.high) : json_null()));

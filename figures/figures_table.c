@@ -94,7 +94,7 @@ static bool append_score(Bytes *out, const json_t *figures)
     const json_t *interval = json_object_get(figures, "interval");
     TRY(bytes_printf(out, "  score: %s", headline == NULL ? "" : headline));
     if (json_array_size(interval) == 2)
-        TRY(bytes_printf(out, ", 95%% from %.2f%% to %.2f%% (bootstrap, %d resamples)",
+        TRY(bytes_printf(out, ", 95%% from %.2f%% to %.2f%% (bootstrap, %d resamples; Wilson where all are alike)",
                          100 * json_number_value(json_array_get(interval, 0)),
                          100 * json_number_value(json_array_get(interval, 1)), RESAMPLES));
     return (json_object_get(figures, "macro") == NULL ||
