@@ -25,12 +25,12 @@ int program_main(const Program *p, void *state, Options *options, void *values, 
     Ending ending = {ok ? NULL : error != NULL ? error : error_text(), error_status(), false};
     ending.status = !understood ? 2 : ok ? (stopped ? EXIT_STOPPED : 0) : ending.status;
     process_ends(&ending);
-    char *shown = ending.error == NULL ? NULL : copy_text(ending.error); // who told it may be closed next
+    static char shown[1 << 14]; // who told it may be closed next, and memory may be what is missing
+    snprintf(shown, sizeof shown, "%s", ending.error == NULL ? "" : ending.error);
     p->close(state);
-    if (shown != NULL)
+    if (ending.error != NULL)
         fprintf(stderr, "%s: %s%s\n", p->name, process_text(), shown);
     free(error);
-    free(shown);
     options_free(options);
     return ending.status;
 }
