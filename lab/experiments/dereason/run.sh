@@ -120,9 +120,9 @@ pooled() { # NAME: of those seeds that all settings have
     rm -rf "$part"
     mkdir -p "$part"
     for seed in $complete; do grep -h '^{"id":"greedy/' "$out/$seed/$1/final/responses.jsonl"; done |
-        sed -E 's/,"evaluate":\{.*\},"text"/,"text"/' >"$part/responses.jsonl"
+        sed -E 's/^\{"id":"greedy\//{"id":"/; s/,"evaluate":\{.*\},"text"/,"text"/' >"$part/responses.jsonl"
     for levels in all hard; do
-        ./evaluate --responses "$part/responses.jsonl" --tasks $here/greedy.task --data "greedy=$out/final-$levels.jsonl" --samples "$(wc -w <<<"$complete")" \
+        ./evaluate --responses "$part/responses.jsonl" --tasks $here/pooled.task --data "pooled=$out/final-$levels.jsonl" --samples "$(wc -w <<<"$complete")" \
             --out "$part/$levels" || return
     done >"$part/said.txt" 2>&1
 }
@@ -135,13 +135,13 @@ compared() { # writes compare-all.txt and compare-hard.txt
     done
     rm -f "$out"/compare-*.txt
     [ -n "$complete" ] || return
-    for name in $(settings | cut -d '|' -f 1); do pooled "$name" || return; done
+    for name in $(settings | cut -d '|' -f 1); do pooled "$name" || { echo "nothing is compared over questions: see $out/pooled/$name/said.txt" >&2 && return; }; done
     for levels in all hard; do
         folders=("$out/pooled/dereason/$levels")
         for name in $(settings | cut -d '|' -f 1); do [ "$name" = dereason ] || folders+=("$out/pooled/$name/$levels"); done
         {
             echo "./evaluate --compare ${folders[*]}"
-            ./evaluate --compare "${folders[@]}" | sed -n '/^greedy: [0-9]* questions that all have/,$p' | grep -v 'responses differs'
+            ./evaluate --compare "${folders[@]}" | sed -n '/^pooled: [0-9]* questions that all have/,$p' | grep -v 'responses differs'
         } >"$out/compare-$levels.txt"
     done
 }
