@@ -187,6 +187,6 @@ begun=$SECONDS
 for seed in $(seq "$seeds"); do for name in "${order[@]}"; do printf '%s\0%s\0%s\0' "$size $scale $out $print" "$seed" "$name"; done; done |
     xargs -0 -r -P "$([ "$print" = yes ] && echo 1 || echo "$jobs")" -n 3 "$0" --task
 [ "$print" = no ] || exit 0
-echo "$(((SECONDS - begun + 59) / 60)) minutes, $jobs runs at once" >>"$out/minutes.txt"
+[ $((SECONDS - begun)) -lt 10 ] || echo "$(((SECONDS - begun + 59) / 60)) minutes, $jobs runs at once" >>"$out/minutes.txt" # else all were finished before
 compared
 python3 $here/report.py "$out" --seeds "$seeds" --run "$here/run.sh --size $size --seeds $seeds$([ "$scale" = 1 ] || echo " --scale $scale")" && cat "$out/table.txt"
