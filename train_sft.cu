@@ -115,7 +115,8 @@ static bool open_all(Sft *s)
     ModelFilesOptions files = {s->o.model, s->o.init, s->o.tokenizer, s->o.template.name};
     uint64_t seed = (uint64_t)s->o.batch.seed;
     bool tasks = s->o.tasks.eval_tasks.count > 0;
-    TRY(s->o.machine.plan || s->ranks.rank > 0 || run_may_use(&s->o.run, s->o.data.eval_data.count > 0 || tasks));
+    TRY(sft_sampling_check(&s->o.sampling, tasks, division_of(&s->o.sharding, &s->ranks).weights) &&
+        (s->o.machine.plan || s->ranks.rank > 0 || run_may_use(&s->o.run, s->o.data.eval_data.count > 0 || tasks)));
     TRY(fit_open(&s->fit, &s->o.machine) && model_files_open(&s->files, &files));
     SftDataRules rules = {&s->o.text, &s->o.batch, &s->o.sampling, tasks, &s->options};
     TRY(comm_turn(&s->ranks, s->ranks.rank > 0) && // rank 0 first: what it prepares of JSONL, the others find there

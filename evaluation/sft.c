@@ -20,6 +20,13 @@ static bool choose_new_tokens(SftData *d, const SftSampling *s, const ModelConfi
                 given, longest, config->max_positions, larger(config->max_positions - longest, 0));
 }
 
+bool sft_sampling_check(const SftSamplingOptions *options, bool tasks, bool divided)
+{
+    return !divided || (options->eval_samples == 0 && !tasks) ||
+           fail_as(ERROR_USAGE, "--shard weights: an evaluation samples with whole weights on every rank; "
+                                "give --shard state, or neither --eval-samples nor --eval-tasks");
+}
+
 bool sft_sampling_needs(Needs *needs, SftData *d, const SftSampling *s)
 {
     const Documents *problems = &d->rows.problems.documents;
@@ -27,9 +34,6 @@ bool sft_sampling_needs(Needs *needs, SftData *d, const SftSampling *s)
     int64_t count = problems->count * s->options->eval_samples + s->tasks.count;
     if (count == 0)
         return true;
-    if (needs->own.limits.division.weights)
-        return fail_as(ERROR_USAGE, "--shard weights: an evaluation samples with whole weights on every rank; "
-                                    "give --shard state, or neither --eval-samples nor --eval-tasks");
     TRY(choose_new_tokens(d, s, config));
     SessionOptions o = {.context = larger(problems->longest + d->new_tokens, s->tasks.longest),
                         .sequences = s->sizes->sequences,

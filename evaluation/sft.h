@@ -8,6 +8,9 @@
 #include "rl/rollout_ranks.h"
 #include "session/session.h"
 
+// Before anything is read: with weights that ranks divide nothing can be sampled. tasks: --eval-tasks is given.
+bool sft_sampling_check(const SftSamplingOptions *options, bool tasks, bool divided);
+
 // Where problems, or benchmarks' questions, are answered: adds what the engine takes, in the memory that micro-batches
 // have between evaluations and as much more as it may. Sets data->new_tokens. Refused where a prompt leaves no room for
 // a response, and where ranks divide the weights (needs->own.limits.division).

@@ -86,7 +86,7 @@ static int make_folder(const char *path)
     int descriptor = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), why = errno;
     if (descriptor < 0)
         rmdir(path);
-    errno = why;
+    errno = why == ENOENT ? EEXIST : why; // another process took it for a leftover before it was open: another name
     return descriptor;
 }
 
