@@ -113,7 +113,6 @@ static bool open_model(Sft *s)
 static bool open_all(Sft *s)
 {
     ModelFilesOptions files = {s->o.model, s->o.init, s->o.tokenizer, s->o.template.name};
-    uint64_t seed = (uint64_t)s->o.batch.seed;
     bool tasks = s->o.tasks.eval_tasks.count > 0;
     TRY(sft_sampling_check(&s->o.sampling, tasks, division_of(&s->o.sharding, &s->ranks).weights) &&
         (s->o.machine.plan || s->ranks.rank > 0 || run_may_use(&s->o.run, s->o.data.eval_data.count > 0 || tasks)));
@@ -122,10 +121,10 @@ static bool open_all(Sft *s)
     TRY(comm_turn(&s->ranks, s->ranks.rank > 0) && // rank 0 first: what it prepares of JSONL, the others find there
         training_data_open(&s->data.rows, &s->o.data, s->o.run.out, s->o.machine.plan) &&
         sft_data_open(&s->data, &rules, &s->files) && comm_turn(&s->ranks, s->ranks.rank == 0) &&
-        in_training_open(&s->tasks, &s->o.tasks, &s->options, &s->files, seed));
+        in_training_open(&s->tasks, &s->o.tasks, &s->options, &s->files, (uint64_t)s->o.batch.seed));
     int64_t steps = s->o.steps > 0 ? s->o.steps : s->o.epochs * loader_steps_per_epoch(&s->data.train);
     s->schedule = learning_schedule(&s->o.learning, steps);
-    s->optimizer = learning_optimizer(&s->o.learning, seed);
+    s->optimizer = learning_optimizer(&s->o.learning, (uint64_t)s->o.batch.seed);
     return open_model(s);
 }
 
