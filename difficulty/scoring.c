@@ -16,9 +16,6 @@ bool scoring_check(ScoringOptions *o, const Options *given, bool remote)
     TRY(choose_temperature(o));
     if (!by_pass_rate && option_on_command_line(given, "instruction"))
         return fail_as(ERROR_USAGE, "--instruction: is for --method pass-rate; a rubric is asked without one");
-    if (by_pass_rate && o->samples < 2)
-        return fail_as(ERROR_USAGE,
-                       "--method pass-rate: of one response the rate is 0 or 1; give --samples, 2 or more");
     if (by_pass_rate && o->rubric[0] != 0)
         return fail_as(ERROR_USAGE, "--rubric: --method pass-rate asks the problems themselves; drop one of the two");
     if (remote && o->samples > 1 && !by_pass_rate)
@@ -28,5 +25,8 @@ bool scoring_check(ScoringOptions *o, const Options *given, bool remote)
                        "--samples %" PRId64 ": several answers are for --method generate or pass-rate with a "
                        "--temperature above 0",
                        o->samples);
+    if (by_pass_rate && o->samples < 2)
+        return fail_as(ERROR_USAGE,
+                       "--method pass-rate: of one response the rate is 0 or 1; give --samples, 2 or more");
     return true;
 }

@@ -537,6 +537,8 @@ static void options_that_the_method_does_not_use_are_refused(void **state)
     answered_rows("{\"problem\": \"right 0 h\", \"answer\": \"3\"}\n");
     assert_int_equal(pass_rate("--samples 2 --temperature 0"), 2);
     assert_true(file_says("stderr", "with a --temperature above 0"));
+    assert_int_equal(pass_rate("--samples 1"), 2);
+    assert_true(file_says("stderr", "of one response the rate is 0 or 1"));
     assert_int_equal(pass_rate("--rubric rubric"), 2);
     assert_true(file_says("stderr", "--rubric: --method pass-rate asks the problems themselves"));
     assert_int_equal(score("--instruction none"), 2);
