@@ -26,12 +26,10 @@ typedef struct Evaluate {
 
 // ---- asking
 
-static const Asking *asking_of(const Evaluate *e, const Record *record, int64_t *sample)
+static const Asking *asking_of(const Evaluate *e, const Record *record)
 {
     const json_t *facts = json_object_get(record->row, "evaluate");
-    const char *task = json_string_value(json_object_get(facts, "task"));
-    *sample = json_integer_value(json_object_get(facts, "sample"));
-    return bench_task(&e->run, task);
+    return bench_task(&e->run, json_string_value(json_object_get(facts, "task")));
 }
 
 static bool ask_folder(Evaluate *e, Pending *row, const Record *record, const Asking *asking)
@@ -52,14 +50,13 @@ static bool ask_row(void *state, Pending *row, const Record *record)
 {
     static const char *const own[] = {"messages", "prompt", "text", "thought", "finish_reason", "tokens", NULL};
     Evaluate *e = state;
-    int64_t sample;
-    const Asking *asking = asking_of(e, record, &sample);
+    const Asking *asking = asking_of(e, record);
     const OptionList *stop = &asking->task.o.stop;
     TRY(row_begin(&row->row, record, own));
     if (e->work.remote) {
         endpoint_set_drawing(e->work.endpoint, asking->temperature, asking->max_new_tokens, stop->items, stop->count);
         return row_work_ask_server(&e->work, row, record->messages, record->count,
-                                   responses_seed(e->o.benchmarks.seed, record, sample));
+                                   responses_seed(e->o.benchmarks.seed, record, 0));
     }
     row->stops = &e->stops[asking - e->run.list];
     return ask_folder(e, row, record, asking);
@@ -101,16 +98,6 @@ static bool open_model(Evaluate *e)
     return true;
 }
 
-static bool open_journal(RowWork *w)
-{
-    json_t *identity = options_identity(w->options.given);
-    TRY(identity != NULL);
-    if (row_work_identify(w, identity))
-        return row_work_open_journal(w, identity, NULL);
-    json_decref(identity);
-    return false;
-}
-
 // Rank 0 writes the prompts, and all read them.
 static bool ask_all(Evaluate *e)
 {
@@ -119,7 +106,7 @@ static bool ask_all(Evaluate *e)
     TRY(row_work_divide(w) && open_model(e));
     TRY(w->ranks.rank > 0 || (bench_write_prompts(&e->run, w->encoder) && bench_note(&e->run, w, NULL)));
     TRY(w->ranks.size == 1 || comm_barrier(&w->ranks));
-    return row_work_open_rows(w, &reading) && open_journal(w) && row_work_run(w) && row_work_finish(w);
+    return row_work_open_rows(w, &reading) && row_work_open_models_journal(w) && row_work_run(w) && row_work_finish(w);
 }
 
 // Without a model: examples are counted in the tokens of --tokenizer.
@@ -161,8 +148,7 @@ static bool respond(Evaluate *e)
 {
     bool there;
     if (e->o.responses[0] != 0)
-        return prepare_prompts(e) && bench_take_responses(&e->run, e->o.responses) &&
-               bench_note(&e->run, NULL, e->o.responses);
+        return prepare_prompts(e) && bench_take_responses(&e->run, e->o.responses);
     return bench_has_responses(&e->run, e->o.asked.model, &there) && (there || ask_all(e));
 }
 

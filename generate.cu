@@ -125,23 +125,12 @@ static bool open_work(Generate *g)
     return row_work_open_rows(&g->work, &reading) && row_work_open_model(&g->work, &server) && open_stops(g);
 }
 
-// What the answers depend on, besides options.
-static bool open_journal(RowWork *w)
-{
-    json_t *identity = options_identity(w->options.given);
-    TRY(identity != NULL);
-    if (row_work_identify(w, identity))
-        return row_work_open_journal(w, identity, NULL);
-    json_decref(identity);
-    return false;
-}
-
 // ---- the program
 
 static bool answer_rows(Generate *g)
 {
-    return row_work_divide(&g->work) && open_work(g) && open_journal(&g->work) && row_work_run(&g->work) &&
-           row_work_finish(&g->work);
+    return row_work_divide(&g->work) && open_work(g) && row_work_open_models_journal(&g->work) &&
+           row_work_run(&g->work) && row_work_finish(&g->work);
 }
 
 static bool talk(Generate *g)

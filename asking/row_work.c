@@ -149,7 +149,7 @@ static bool add_text(json_t *identity, const char *name, const char *text)
     return json_object_set_new(identity, name, json_string(text)) == 0 || fail("no memory for the identity of a run");
 }
 
-bool row_work_identify(const RowWork *w, json_t *identity)
+static bool identify(const RowWork *w, json_t *identity)
 {
     const Tokenizer *tokenizer = w->session.files.tokenizer;
     uint64_t weights;
@@ -159,6 +159,16 @@ bool row_work_identify(const RowWork *w, json_t *identity)
     return session_fingerprint(&w->session, &weights) && journal_fact(identity, "model weights", weights) &&
            journal_fact(identity, "tokenizer files", tokenizer == NULL ? 0 : tokenizer_hash(tokenizer)) &&
            add_text(identity, "arithmetic", w->session.kernels->arithmetic);
+}
+
+bool row_work_open_models_journal(RowWork *w)
+{
+    json_t *identity = options_identity(w->options.given);
+    TRY(identity != NULL);
+    if (identify(w, identity))
+        return row_work_open_journal(w, identity, NULL);
+    json_decref(identity);
+    return false;
 }
 
 // ---- asking about a row
@@ -197,13 +207,6 @@ static Pending *pending_new(RowWork *w, const Record *record, int64_t sample) //
     return NULL;
 }
 
-static bool stops_here(void *stops, uint64_t tag, int32_t sample, const int32_t *ids, int64_t count)
-{
-    (void)tag;
-    (void)sample;
-    return stop_texts_met(stops, ids, count);
-}
-
 bool row_work_ask_folder(RowWork *w, Pending *row, const GenerationRequest *request)
 {
     GenerationRequest r = *request;
@@ -212,7 +215,7 @@ bool row_work_ask_folder(RowWork *w, Pending *row, const GenerationRequest *requ
     r.prompt_count = (int64_t)row->ids.count;
     r.stop = w->session.files.stop;
     r.stop_count = w->options.past_end_tokens ? 0 : w->session.files.stop_count;
-    r.watch = row->stops->count > 0 ? stops_here : NULL;
+    r.watch = row->stops->count > 0 ? stop_texts_watch : NULL;
     r.watch_context = (void *)(uintptr_t)row->stops;
     row->left += r.samples;
     return engine_add(w->session.engine, &r);
@@ -295,34 +298,17 @@ static bool ask_while_there_is_room(RowWork *w)
 
 // ---- taking an answer
 
-static bool is_end_token(const RowWork *w, int32_t id)
-{
-    const ModelFiles *files = &w->session.files;
-    for (int64_t i = 0; i < files->stop_count && !w->options.past_end_tokens; i++)
-        if (files->stop[i] == id)
-            return true;
-    return false;
-}
-
-// The text of a response, without the token or the text that ended it.
-static bool text_of(RowWork *w, const StopTexts *stops, const GenerationResult *r, Text *text)
-{
-    int64_t count = r->count > 0 && is_end_token(w, r->ids[r->count - 1]) ? r->count - 1 : r->count;
-    bytes_clear(&w->text);
-    if (stops->tokenizer == NULL)
-        return true;
-    TRY(decode(stops->tokenizer, &w->text, r->ids, (size_t)count, false) && bytes_text(&w->text, ""));
-    *text = (Text){w->text.data, stop_texts_cut(stops, w->text.data, w->text.size)};
-    return true;
-}
-
 static bool take_generated(RowWork *w, const GenerationResult *result)
 {
     Pending *row = (Pending *)(uintptr_t)result->tag;
     RowAnswer answer = {.sample = result->sample, .generated = result};
     answer.finish_reason = result->reason == FINISH_STOP ? "stop" : "length";
     row->left--;
-    bool ok = text_of(w, row->stops, result, &answer.text) && w->take(w->program, row, &answer);
+    const ModelFiles *files = &w->session.files;
+    int64_t ends = w->options.past_end_tokens ? 0 : files->stop_count;
+    bool ok = row->stops->tokenizer == NULL ||
+              stop_texts_response(row->stops, files->stop, ends, result, &w->text, &answer.text);
+    ok = ok && w->take(w->program, row, &answer);
     if (row->left == 0)
         pending_free(row);
     return ok;

@@ -121,6 +121,8 @@ bool row_work_open_folder(RowWork *work); // only the folder
 
 // journal_open, unless this rank's part is made. identity: what results depend on; becomes the journal's.
 bool row_work_open_journal(RowWork *work, json_t *identity, const char *answers);
+bool row_work_open_models_journal(
+    RowWork *work); // the same, where answers depend on the options, the rows and the model
 
 bool row_work_run(RowWork *work); // until all are answered, `enough` is true, or a signal comes
 // OUT appears, by rank 0 when all ranks are here; fails after a signal, and where answers are missing.
@@ -128,9 +130,6 @@ bool row_work_finish(RowWork *work);
 void row_work_close(RowWork *work);
 
 uint64_t row_work_number(const RowWork *work, int64_t row, int64_t sample); // of a result in the journal
-
-// Adds to the identity of a run what its answers depend on besides options: the rows and the model.
-bool row_work_identify(const RowWork *work, json_t *identity);
 
 // For ask: the ids of a row's prompt, by the template.
 bool row_work_encode(RowWork *work, Pending *row, const Record *record);

@@ -49,3 +49,27 @@ size_t stop_texts_cut(const StopTexts *s, const char *text, size_t size)
     }
     return size;
 }
+
+bool stop_texts_watch(void *stops, uint64_t tag, int32_t sample, const int32_t *ids, int64_t count)
+{
+    (void)tag;
+    (void)sample;
+    return stop_texts_met(stops, ids, count);
+}
+
+static bool is_among(const int32_t *end, int64_t count, int32_t id)
+{
+    while (count > 0 && end[count - 1] != id)
+        count--;
+    return count > 0;
+}
+
+bool stop_texts_response(const StopTexts *s, const int32_t *end, int64_t end_count, const GenerationResult *r,
+                         Bytes *scratch, Text *text)
+{
+    int64_t count = r->count > 0 && is_among(end, end_count, r->ids[r->count - 1]) ? r->count - 1 : r->count;
+    bytes_clear(scratch);
+    TRY(decode(s->tokenizer, scratch, r->ids, (size_t)count, false) && bytes_text(scratch, ""));
+    *text = (Text){scratch->data, stop_texts_cut(s, scratch->data, scratch->size)};
+    return true;
+}

@@ -59,7 +59,7 @@ bool bench_has_responses(Bench *run, const char *model, bool *there);
 
 // Writes responses.jsonl from somebody else's: rows with a text (text, response, output or completion), which belong to
 // the prompts by id (of prompts.jsonl, or of the data where there is one task) and in the order of the samples, or, if
-// none has an id, by their order.
+// none has an id, by their order; and run.json.
 bool bench_take_responses(const Bench *run, const char *path);
 
 // Writes summary.json, from TASK.jsonl of all tasks. A new reference; NULL after fail().

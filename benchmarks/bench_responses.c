@@ -237,7 +237,7 @@ static bool may_take(const Bench *run, const char *path)
 
 bool bench_take_responses(const Bench *run, const char *path)
 {
-    TRY(may_take(run, path));
+    TRY(may_take(run, path) && bench_note(run, NULL, path)); // so that a kill leaves no responses of nobody
     Theirs t = {.run = run, .path = path};
     bool ok = each_line(&t, path, take_line) && (t.names.count > 0 || fail("%s: holds no responses", path)) &&
               write_joined(&t);

@@ -2,6 +2,7 @@
 // ranks generate some of the responses each, rank 0 scores all of them by their files, and tells the others the
 // figures.
 #include "benchmarks/in_training.h"
+#include "asking/responses.h"
 #include "benchmarks/marking.h"
 #include "figures/figures.h"
 #include "ranks/gather.h"
@@ -55,8 +56,7 @@ static bool add_prompt(InTraining *t, const Record *record, Encoder *encoder, co
     const json_t *facts = json_object_get(record->row, "evaluate");
     TaskPrompt p = {.asking = bench_task(&t->bench, json_string_value(json_object_get(facts, "task"))),
                     .first = t->ids.count,
-                    .id = hash_bytes(record->id, strlen(record->id)),
-                    .sample = (int32_t)json_integer_value(json_object_get(facts, "sample")),
+                    .id = responses_name(record),
                     .row = t->rows.size};
     TRY(encode_prompt(t, record, &p, encoder, files));
     p.count = t->ids.count - p.first;
@@ -157,13 +157,6 @@ void in_training_close(InTraining *t)
 
 // ---- the responses
 
-static bool stops_here(void *stops, uint64_t tag, int32_t sample, const int32_t *ids, int64_t count)
-{
-    (void)tag;
-    (void)sample;
-    return stop_texts_met(stops, ids, count);
-}
-
 static bool ask(InTraining *t, Engine *engine, size_t number)
 {
     const TaskPrompt *p = &t->list[number];
@@ -173,24 +166,15 @@ static bool ask(InTraining *t, Engine *engine, size_t number)
                            .id = p->id,
                            .prompt = t->ids.ids + p->first,
                            .prompt_count = (int64_t)p->count,
-                           .first_sample = 0,
                            .samples = 1,
                            .max_new_tokens = p->asking->max_new_tokens,
                            .temperature = (float)p->asking->temperature,
                            .top_p = 1,
                            .stop = t->files->stop,
                            .stop_count = t->files->stop_count,
-                           .watch = stops->count > 0 ? stops_here : NULL,
+                           .watch = stops->count > 0 ? stop_texts_watch : NULL,
                            .watch_context = stops};
     return engine_add(engine, &r);
-}
-
-static bool is_end_token(const ModelFiles *files, int32_t id)
-{
-    for (int64_t i = 0; i < files->stop_count; i++)
-        if (files->stop[i] == id)
-            return true;
-    return false;
 }
 
 static bool take(InTraining *t, const GenerationResult *r)
@@ -198,14 +182,11 @@ static bool take(InTraining *t, const GenerationResult *r)
     const TaskPrompt *p = &t->list[r->tag];
     const StopTexts *stops = &t->stops[p->asking - t->bench.list];
     Bytes *out = &t->answers[r->tag];
-    int64_t shown = r->count > 0 && is_end_token(t->files, r->ids[r->count - 1]) ? r->count - 1 : r->count;
     const char *reason = r->reason == FINISH_STOP ? "stop" : "length";
-    bytes_clear(&t->text);
+    Text text;
     bytes_clear(out);
-    TRY(decode(stops->tokenizer, &t->text, r->ids, (size_t)shown, false) && bytes_text(&t->text, ""));
-    Text text = {t->text.data, stop_texts_cut(stops, t->text.data, t->text.size)};
-    return bytes_append(out, t->rows.data + p->row, p->row_size) &&
-           row_thought(out, "text", (Text){0}, text, r->reason != FINISH_STOP) &&
+    TRY(stop_texts_response(stops, t->files->stop, t->files->stop_count, r, &t->text, &text));
+    return bytes_append(out, t->rows.data + p->row, p->row_size) && row_text(out, "text", text.data, text.size) &&
            row_text(out, "finish_reason", reason, strlen(reason)) && row_integer(out, "tokens", r->count) &&
            row_end(out) && bytes_text(out, "\n");
 }

@@ -28,8 +28,7 @@ typedef struct TaskPrompt { // a question and sample
     const Asking *asking;
     size_t first, count; // of its ids
     uint64_t id;         // names its draws
-    int32_t sample;
-    size_t row; // where its row begins, without the prompt: "{...", of row_size bytes
+    size_t row;          // where its row begins, without the prompt: "{...", of row_size bytes
     size_t row_size;
 } TaskPrompt;
 

@@ -294,9 +294,19 @@ static void prompts_that_rest_do_so_after_a_resume(void **state)
 
 static void by_prompt_needs_adapt(void **state)
 {
-    AdaptOptions o = {.adapt_low = 0.1, .adapt_high = 0.9, .adapt_by.place = ADAPT_BY_PROMPT};
+    AdaptOptions o = {.adapt_low = 0.1, .adapt_high = 0.9, .adapt_rare = 0.1, .adapt_rest = 2};
+    assert_ok(adapt_check(&o));
+    o.adapt_by.place = ADAPT_BY_PROMPT;
     assert_refused(adapt_check(&o), "--adapt-by prompt: give --adapt, too");
     o.adapt = true;
+    assert_ok(adapt_check(&o));
+    o.adapt_rest = 5;
+    assert_ok(adapt_check(&o));
+    o.adapt_high = 0.8;
+    assert_refused(adapt_check(&o), "are for levels");
+    o.adapt_by.place = ADAPT_BY_LEVEL;
+    assert_refused(adapt_check(&o), "--adapt-rest: levels do not rest");
+    o.adapt_rest = 2;
     assert_ok(adapt_check(&o));
 }
 

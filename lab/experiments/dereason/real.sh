@@ -5,8 +5,8 @@
 #
 #   lab/experiments/dereason/real.sh --model FOLDER --gsm8k-train F --gsm8k-test F --math-train F --math500 F --out OUT [--size smoke|gpu]
 #
-# Data: JSONL with question or problem, answer, and, of MATH, level (1 to 5). smoke: sizes that end on two cores, which show that every stage
-# works and nothing about the method; gpu: what ten minutes of one card do. Started again it continues. OUT/report.txt has the figures.
+# Data: JSONL with question or problem, answer, and, of MATH, level (1 to 5). smoke: small sizes for two cores, which show that every stage
+# works and nothing about the method; gpu: larger ones, not run so far. Started again it continues. OUT/report.txt has the figures.
 set -euo pipefail
 cd "$(dirname "$0")/../../.."
 size=smoke model="" out=""
