@@ -186,7 +186,7 @@ static bool mark(Marking *v, Text row, Text facts, const Given *g)
     bool draws = v->task->o.unanswered.place == UNANSWERED_OWN && !marks.found;
     if (!v->writing)
         return (v->judge == NULL || ask_judge(v, g, &marks)) && (!draws || remember(v, g, &marks));
-    if (g->cut && marks.strict) { // as where rewards are given: it may have gone on to another answer
+    if (g->cut && !marks.ended && marks.strict) { // as where rewards are given: it may have gone on to another answer
         marks.strict = false;
         snprintf(marks.rule, sizeof marks.rule, "cut off");
     }

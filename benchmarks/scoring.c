@@ -63,6 +63,13 @@ static Text part_read(const TaskOptions *o, Text text)
     return text;
 }
 
+// What precedes another question that the response goes on to.
+static Text own_part(const TaskOptions *o, Text read)
+{
+    bool goes_on = o->next_question[0] != 0 && python_in(o->next_question, read);
+    return goes_on ? python_split_first(read, o->next_question) : read;
+}
+
 // Cut to fit, at a character.
 static void show(char out[EXTRACTED_BYTES], Text text)
 {
@@ -183,14 +190,17 @@ bool scorer_mark(Scorer *s, const AskedQuestion *q, int64_t sample, Text respons
     int option;
     bytes_clear(&s->response);
     TRY(python_text(&s->response, response));
-    Text read = part_read(&s->task->o, (Text){s->response.data, s->response.size}),
-         found = extractor_find(s->extractor, read, q->options, q->option_count, &option);
+    Text read = part_read(&s->task->o, (Text){s->response.data, s->response.size}), own = own_part(&s->task->o, read),
+         found = extractor_find(s->extractor, own, q->options, q->option_count, &option);
+    if (found.size == 0 && own.size < read.size)
+        found = extractor_find(s->extractor, read, q->options, q->option_count, &option);
+    m->ended = own.size < read.size;
     m->found = found.size > 0;
     show(m->extracted, found);
     bool ok = make_row(&row, q);
     Text options = {row.data, row.size};
     if (ok) {
-        mark_strictly(q, options, m, read);
+        mark_strictly(q, options, m, own);
         if (s->task->o.score.place == SCORE_LETTER)
             mark_letter(s, q, sample, m, found, option);
         else if (s->task->o.score.place == SCORE_ANSWER)

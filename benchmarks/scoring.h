@@ -24,6 +24,7 @@ typedef struct Marks {
     bool found;                      // something was extracted
     bool readable;                   // and it can be read as an answer (a letter; an answer of the reference's kind)
     bool strict;                     // right, strictly
+    bool ended;                      // what was read ended before the response did: its being cut off does not matter
     char letter;                     // that counted, drawn or found; 0: none
     char extracted[EXTRACTED_BYTES]; // cut to fit at a character; "": nothing
     char rule[EXTRACTED_BYTES];      // why the strict verdict is what it is, in a few words

@@ -68,6 +68,7 @@ typedef enum Headline { HEADLINE_MICRO, HEADLINE_MACRO, HEADLINE_HARMONIC } Head
     ROW(turns,          flag,     "false",    "",          scoring, IDENTITY, "where <|im_start|>user stands in a response, it is read from the first <|im_start|>assistant on, and without `after`") \
     ROW(after,          repeated, "",         "",          scoring, IDENTITY, "only what follows the last of this text is read, without white space around it") \
     ROW(before,         repeated, "",         "",          scoring, IDENTITY, "only what precedes the first of this text is read, without white space around it") \
+    ROW(next_question,  text,     "",         "",          scoring, IDENTITY, "a response that goes on to another question: its answer is looked for before the first of this text, and only if there is none in all of it") \
     ROW(extract,        repeated, "",         "",          scoring, IDENTITY, "where the answer is looked for; see above") \
     ROW(read,           choice,   "whole",    ANSWER_READINGS, scoring, IDENTITY, "the letter is all that was found; the first of A to J in it; or all of it, in upper case") \
     ROW(unanswered,     choice,   "wrong",    UNANSWERED_KINDS, scoring, IDENTITY, "a response without an answer: wrong, or a letter drawn for it") \

@@ -4,7 +4,7 @@
 // clang-format off
 #define TASKS(TASK)                                                                                                    \
     TASK(mmlu_pro) TASK(mmlu_pro_5shot) TASK(gpqa_diamond) TASK(gpqa_diamond_simple_evals)                             \
-    TASK(supergpqa) TASK(supergpqa_zeroshot) TASK(bbeh) TASK(bbeh_official)                                            \
+    TASK(supergpqa) TASK(supergpqa_zeroshot) TASK(supergpqa_fiveshot) TASK(bbeh) TASK(bbeh_official)                   \
     TASK(gsm8k) TASK(math500) TASK(aime24) TASK(aime25) TASK(amc23) TASK(minerva_math) TASK(olympiadbench)             \
     TASK(questions) TASK(multiple_choice)
 // clang-format on

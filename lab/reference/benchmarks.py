@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Writes test/fixtures/benchmarks/*.json: what benchmarks' own scripts ask, extract, count and average.
 
-usage: benchmarks.py --general-reasoner DIR --mmlu-pro DIR --simple-evals DIR --supergpqa DIR --bbeh DIR [OUT]
+usage: benchmarks.py --general-reasoner DIR --mmlu-pro DIR --simple-evals DIR --supergpqa DIR --bbeh DIR --opencompass DIR [OUT]
 The folders are checkouts of TIGER-AI-Lab/General-Reasoner (007e44c), TIGER-AI-Lab/MMLU-Pro (f418b11 or later), openai/simple-evals,
-SuperGPQA/SuperGPQA and google-deepmind/bbeh. Their functions are loaded and run as they are, with stand-ins for what they import and
+SuperGPQA/SuperGPQA, google-deepmind/bbeh and open-compass/opencompass (whose file of BBEH is read, not run). Their functions are loaded and run as they are, with stand-ins for what they import and
 do not need here (vllm, datasets, pandas, ...); only PyYAML has to be installed. Rows and responses are made up, none is of a benchmark:
 benchmarks_made.py has them.
 
@@ -12,11 +12,12 @@ responses.json   [{task, quirk, categories?, options?, reference, response, extr
                  where nothing is, and whether it counts. drawn: a letter of ten was drawn at random, right by chance. categories: the
                  row's, in the order of the task's fields
 aggregates.json  the scripts' averages over those, {task: {categories: {name: share}, micro, ...}}: mmlu_pro_5shot with the places that it
-                 drew, in their order; bbeh with the harmonic mean of its paper; supergpqa_zeroshot with its means over subfields, fields
+                 drew, in their order; bbeh with the harmonic mean of its paper; those of supergpqa_zeroshot and _fiveshot with means over subfields, fields
                  and disciplines, where a subfield is one of its field, and a field one of its discipline
 random.json      what Python's random draws
 """
 import argparse
+import ast
 import contextlib
 import importlib
 import importlib.util
@@ -43,6 +44,7 @@ from benchmarks_made import (
     MATH_ROWS,
     SIMPLE,
     SUPERGPQA,
+    SUPERGPQA_GOES_ON,
     bbeh_rows,
     gpqa_rows,
     letters_in,
@@ -195,8 +197,19 @@ def general_reasoner_letters(script, task, rows, split, question_of, out):
         )
 
 
-def bbeh(script, official, out):
+def opencompass_bbeh(folder):
+    """The prompt of BBEH there, a literal; {input} stands in it."""
+    tree = ast.parse((folder / "opencompass" / "configs" / "datasets" / "bbeh" / "bbeh_gen.py").read_text())
+    prompts = {eval(compile(ast.Expression(node.value), "", "eval"), {}) for node in ast.walk(tree) if getattr(node, "arg", None) == "prompt"}
+    assert len(prompts) == 1
+    return prompts.pop()
+
+
+def bbeh(script, official, template, out):
     rows = bbeh_rows()
+    for row in rows:
+        given = {"input": row["question"], "target": row["answer"], "task": row["task"]}
+        out["prompts"].append({"task": "bbeh_official", "row": given, "messages": [{"role": "user", "content": template.replace("{input}", row["question"])}]})
     asked, printed = script.run({"train": mock.MagicMock(__getitem__=lambda s, k: [r[k] for r in rows], __iter__=lambda s: iter([dict(r) for r in rows]))}, lambda prompt: "")
     for row in rows:
         mine = [messages for messages in asked if messages[0]["content"].startswith(row["question"] + "\n")]
@@ -383,7 +396,8 @@ def mathematics(package, out):
             )
 
 
-def supergpqa_zeroshot(folder, out):
+def supergpqa(folder, task, mode, responses, out):
+    completion = mode == "five-shot"  # asked of base models
     module = load(folder / "eval" / "eval.py", "supergpqa_eval")
     sys.path.insert(0, str(folder))
     here = os.getcwd()
@@ -391,23 +405,24 @@ def supergpqa_zeroshot(folder, out):
     loader = importlib.import_module("infer.data_loader")
     rows = supergpqa_rows()
     with mock.patch.object(loader, "read_json_or_jsonl", lambda *a, **k: rows):
-        for prompt, row in loader.load_data("SuperGPQA-all", "zero-shot"):
-            out["prompts"].append({"task": "supergpqa_zeroshot", "row": row, "messages": [{"role": "user", "content": prompt}]})
+        for prompt, row in loader.load_data("SuperGPQA-all", mode):
+            asked = {"prompt": prompt} if completion else {"messages": [{"role": "user", "content": prompt}]}
+            out["prompts"].append({"task": task, "row": row, **asked})
     os.chdir(here)
     cases = []
-    for i, (quirk, text) in enumerate(SUPERGPQA):
+    for i, (quirk, text) in enumerate(responses):
         for k in (i, i + 5):
             row = rows[k % len(rows)]
             cases.append({**row, "quirk": quirk, "response": letters_in(text, row["options"], row["answer_letter"])})
     with tempfile.TemporaryDirectory() as place:
         path = Path(place) / "in.jsonl"
         path.write_text("".join(json.dumps(case) + "\n" for case in cases))
-        accuracy, error, miss, hard, middle, easy, stats = module.calculate_accuracy(str(path), place + "/out", "zero-shot")
+        accuracy, error, miss, hard, middle, easy, stats = module.calculate_accuracy(str(path), place + "/out", mode)
         scored = [json.loads(line) for line in (Path(place) / "out" / "in.jsonl").read_text().splitlines()]
     for case in scored:
         out["responses"].append(
             {
-                "task": "supergpqa_zeroshot",
+                "task": task,
                 "quirk": case["quirk"],
                 "categories": [case[level] for level in ("discipline", "field", "subfield", "difficulty")],
                 "options": case["options"],
@@ -418,7 +433,7 @@ def supergpqa_zeroshot(folder, out):
             }
         )
     levels = {level: {key: one["correct"] / one["total"] for key, one in stats[level].items()} for level in stats}
-    out["aggregates"]["supergpqa_zeroshot"] = {
+    out["aggregates"][task] = {
         "categories": levels["discipline"],
         "micro": accuracy,
         "miss": miss,
@@ -450,11 +465,11 @@ def far_draws(seed):
 
 def main():
     parser = argparse.ArgumentParser()
-    for name in ("general-reasoner", "mmlu-pro", "simple-evals", "supergpqa", "bbeh"):
+    for name in ("general-reasoner", "mmlu-pro", "simple-evals", "supergpqa", "bbeh", "opencompass"):
         parser.add_argument("--" + name, type=Path, required=True)
     parser.add_argument("out", type=Path, nargs="?", default=ROOT / "test" / "fixtures" / "benchmarks")
     given = parser.parse_args()
-    for name in ("general_reasoner", "mmlu_pro", "simple_evals", "supergpqa", "bbeh"):
+    for name in ("general_reasoner", "mmlu_pro", "simple_evals", "supergpqa", "bbeh", "opencompass"):
         setattr(given, name, getattr(given, name).resolve())
     stand_in_all()
     out = {"prompts": [], "responses": [], "aggregates": {}, "random": random_draws()}
@@ -462,7 +477,8 @@ def main():
     evaluation = given.general_reasoner / "evaluation"
     general_reasoner_letters(Script(evaluation / "eval_mmlupro.py"), "mmlu_pro", mmlu_rows(), "test", "answer", out)
     general_reasoner_letters(Script(evaluation / "eval_supergpqa.py"), "supergpqa", supergpqa_rows(), "train", "answer_letter", out)
-    bbeh(Script(evaluation / "eval_bbeh.py"), load(given.bbeh / "bbeh" / "evaluate.py", "bbeh_evaluate"), out)
+    official = load(given.bbeh / "bbeh" / "evaluate.py", "bbeh_evaluate")
+    bbeh(Script(evaluation / "eval_bbeh.py"), official, opencompass_bbeh(given.opencompass), out)
     mmlu_pro_5shot(given.mmlu_pro, out)
 
     load_package(evaluation / "simple-evals", "general_reasoner_evals")
@@ -475,7 +491,8 @@ def main():
     openai = ("chat_completion_sampler", "ChatCompletionSampler")
     gpqa("gpqa_diamond_simple_evals", "simple_evals", "gpqa_eval", "GPQAEval", openai, {}, SIMPLE, 4, out)
     mathematics("general_reasoner_evals", out)
-    supergpqa_zeroshot(given.supergpqa, out)
+    supergpqa(given.supergpqa, "supergpqa_zeroshot", "zero-shot", SUPERGPQA, out)
+    supergpqa(given.supergpqa, "supergpqa_fiveshot", "five-shot", SUPERGPQA + SUPERGPQA_GOES_ON, out)
 
     given.out.mkdir(parents=True, exist_ok=True)
     for name, value in out.items():

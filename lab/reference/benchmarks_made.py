@@ -268,6 +268,18 @@ SUPERGPQA = [
     ("nothing at all", ""),
     ("newlines only", "\n\n"),
 ]
+SUPERGPQA_GOES_ON = [  # of base models
+    ("another question behind", "So it is.\nAnswer: {X}.\n\nQuestion: \nWhat else?\nAnswer: {Y}."),
+    ("the last line before the next question", "Answer: {Y}\nOr rather\nAnswer: {X}\nQuestion: and so on\nAnswer: {Y}"),
+    ("an answer behind the next question only", "I am not sure\n\nQuestion: which one?\nAnswer: {X}"),
+    ("content before, a letter behind", "The answer is {content}.\nQuestion: which one?\nAnswer: {Y}"),
+    ("lower case before decides", "Answer: {x}\nQuestion: which one?\nAnswer: {X}"),
+    ("a question at once", "Question: which one?\nAnswer: {X}"),
+    ("a blank line, a letter, a question", "\n{X}\nQuestion: \nAnswer: {Y}"),
+    ("two more questions", "well\nQuestion: a?\nAnswer: {Y}\nQuestion: b?\nAnswer: {X}"),
+    ("a question and nothing", "Hm.\nQuestion: which one?"),
+    ("questions, in the plural", "Questions: {X}\nAnswer: {X}"),
+]
 BBEH = [
     ("as it is", "{R}"),
     ("The answer is:", "Ok The answer is: {R}"),

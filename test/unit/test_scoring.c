@@ -81,7 +81,7 @@ static void expect_as_official(Opened *o, const json_t *json)
         scorer_mark(o->scorer, &c.question, 0, (Text){json_string_value(response), json_string_length(response)}, &m));
     const char letter[2] = {m.letter, 0};
     bool same = strcmp(m.extracted, wanted) == 0 ||
-                (strcmp(o->task.name, "supergpqa_zeroshot") == 0 && strcmp(letter, wanted) == 0); // an option's text
+                (strncmp(o->task.name, "supergpqa_", 10) == 0 && strcmp(letter, wanted) == 0); // an option's text
     if (!same || m.drawn != drawn || (!drawn && m.right != right))
         fail_msg("%s, %s: reference %s, response \"%s\": extracted \"%s\" (official: \"%s\"), %s (%s)%s", o->task.name,
                  text_at(json, "quirk"), text_at(json, "reference"), text_at(json, "response"), m.extracted, wanted,
@@ -171,7 +171,7 @@ static void mmlu_pros_guesses_are_those_of_its_seed_and_the_second_time_counts(v
 
 static void categories_have_the_scores_of_the_benchmarks_scripts(void **state)
 {
-    static const char *const tasks[] = {"bbeh", "bbeh_official", "supergpqa_zeroshot"};
+    static const char *const tasks[] = {"bbeh", "bbeh_official", "supergpqa_zeroshot", "supergpqa_fiveshot"};
     json_t *responses = fixture("responses"), *all = fixture("aggregates"), *accuracy;
     for (size_t i = 0; i < sizeof tasks / sizeof *tasks; i++) {
         json_t *wanted = json_object_get(all, tasks[i]);
@@ -282,6 +282,8 @@ static void the_strict_verdict_knows_no_quirks(void **state)
         {"mmlu_pro", "C", "\\boxed{C}<|im_end|>\n\\boxed{A}", "C", true, true},
         {"mmlu_pro_5shot", "D", "I see a D and a B", "B", false, false},
         {"supergpqa_zeroshot", "C", "Answer: c", "", false, true},
+        {"supergpqa_fiveshot", "C", "Answer: C\n\nQuestion: so\nAnswer: A", "C", true, true},
+        {"supergpqa_fiveshot", "C", "Hm.\nQuestion: so\nAnswer: C", "C", true, false},
         {"gpqa_diamond", "C", "\\boxed{(C)}", "", false, true},
         {"gpqa_diamond_simple_evals", "B", "Answer: b", "", false, true},
     };
@@ -293,6 +295,7 @@ static void the_strict_verdict_knows_no_quirks(void **state)
             fail_msg("%s, reference %s, %s: letter %c, right %d, strict %d (%s), drawn %d", cases[i].task,
                      cases[i].reference, cases[i].response, m.letter == 0 ? '-' : m.letter, m.right, m.strict, m.rule,
                      m.drawn);
+        assert_int_equal(m.ended, strstr(cases[i].response, "\nQuestion:") != NULL);
     }
 }
 
