@@ -75,6 +75,7 @@ $(1)/kernels/cpu/backend_$(v).o: kernels/cpu/backend.c
 )
 $(1)/tasks/tasks.o: $(wildcard tasks/*.task)
 $(1)/figures/page_text.o: figures/page.css figures/page.js
+$(1)/benchmarks/judging.o: benchmarks/equality.txt
 $(1)/base/version.o: CFLAGS += -DVERSION='"$(VERSION)"'
 $(1)/base/version.o: $(B)/version.txt
 $(1)/libdereason.a: $(LIBRARY:%.c=$(1)/%.o) $(foreach v,$(VARIANTS),$(1)/kernels/cpu/backend_$(v).o)

@@ -198,6 +198,7 @@ static bool run(void *state)
         return show(o);
     TRY(judging_check(&o->judging) && bench_open(&e->run, &o->benchmarks, &e->options, false));
     e->run.judge = o->judging.judge_model[0] != 0 ? o->judging.judge_model : NULL;
+    e->run.judge_form = judging_form(&o->judging);
     e->part = (PartOptions){.out = e->run.responses.data, .part = ""};
     e->reading.format.name = "auto";
     e->reading.skip_bad_rows = o->skip_bad_rows;

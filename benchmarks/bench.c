@@ -39,7 +39,7 @@ static bool add_task(Bench *run, size_t *capacity, const char *name)
     asking->samples = run->o->samples > 0 ? run->o->samples : task->samples;
     asking->max_new_tokens = run->o->max_new_tokens > 0 ? run->o->max_new_tokens : task->max_new_tokens;
     asking->temperature = run->o->temperature >= 0 ? run->o->temperature : task->temperature;
-    if (asking->samples > 1 && asking->temperature == 0)
+    if (asking->samples > 1 && asking->temperature == 0 && !task->shuffle) // which asks each sample otherwise
         return fail_as(ERROR_USAGE,
                        "%s: %" PRId64 " samples at temperature 0 are one and the same; give a --%stemperature",
                        asking->task.name, asking->samples, run->option);
@@ -237,6 +237,9 @@ bool bench_tell_sampling(const Bench *run, FILE *out)
         fprintf(out, "%s: --temperature %g --max-new-tokens %" PRId64, a->task.name, a->temperature, a->max_new_tokens);
         for (size_t k = 0; k < a->task.o.stop.count; k++)
             fprintf(out, " --stop '%s'", a->task.o.stop.items[k]);
+        if (a->fewer_shots > 0)
+            fprintf(out, "; %" PRId64 " questions have fewer examples, to stay below %" PRId64 " tokens",
+                    a->fewer_shots, a->task.o.prompt_tokens);
         fputs(a->task.o.completion
                   ? "; its prompts are texts to go on with, which ./generate would put in a user's turn\n"
                   : "\n",

@@ -35,7 +35,7 @@ typedef struct Bench {
     Asking *list; // (count) the tasks
     size_t count;
     Bytes prompts, responses, partial, facts, summary, page; // paths of its files; facts: run.json
-    const char *judge;                                       // model that compares answers; NULL: none
+    const char *judge, *judge_form; // model that compares answers, and its question; NULL: none, they go by rule
 } Bench;
 
 // Opens the tasks, finds their data, and makes the folder. training: the options are those of a training program

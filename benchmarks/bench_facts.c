@@ -160,7 +160,9 @@ static bool put_sampling(json_t *about, const Asking *asking, const json_t *fact
         return put(about, "sampling", json_string("unknown: somebody else has generated"));
     if (remote && o->completion)
         TRY(put(about, "prompt", json_string("a user's turn, since a server takes no text to go on with")));
-    return put(about, "temperature", json_real(asking->temperature)) &&
+    if (remote)
+        TRY(put(about, "server", json_string("top_k, min_p and penalties are the server's own")));
+    return put(about, "temperature", json_real(asking->temperature)) && put(about, "top_p", json_real(1)) &&
            put(about, "max_new_tokens", json_integer(asking->max_new_tokens)) && put(about, "stop", texts(&o->stop)) &&
            put(about, "as_the_task_says",
                json_boolean(asking->samples == o->samples && asking->temperature == o->temperature &&
@@ -178,7 +180,9 @@ static json_t *about(const Bench *run, const Asking *asking, const json_t *facts
               put_hash(about, "data_hash", asking->hash) && put_sampling(about, asking, facts) &&
               (o->shots == 0 || put(about, "fewer_shots", json_integer(asking->fewer_shots)));
     if (ok && run->judge != NULL && o->score.place == SCORE_ANSWER)
-        ok = put(about, "judge", json_string(run->judge));
+        ok = put(about, "judge", json_string(run->judge)) && put(about, "judge_form", json_string(run->judge_form));
+    else if (ok && o->score.place == SCORE_ANSWER)
+        ok = put(about, "equality", json_string("by rule"));
     for (const char *const *name = of_model; ok && *name != NULL; name++)
         if (json_object_get(facts, *name) != NULL)
             ok = json_object_set(about, *name, json_object_get(facts, *name)) == 0;

@@ -118,11 +118,11 @@ static bool asks_judge(const Marking *v, const Marks *m)
 
 static bool ask_judge(Marking *v, const Given *g, const Marks *m)
 {
-    Text problem = json_text(json_object_get(g->facts, "asked")), answer = {m->extracted, strlen(m->extracted)};
+    Text problem = json_text(json_object_get(g->facts, "asked"));
     TRY(grow(&v->judged, &v->judged_capacity, (size_t)v->place + 1, sizeof *v->judged));
     while (v->judged_count <= (size_t)v->place)
         v->judged[v->judged_count++] = -1;
-    return !asks_judge(v, m) || judge_ask(v->judge, (uint64_t)v->place, problem, g->question.reference, answer);
+    return !asks_judge(v, m) || judge_ask(v->judge, (uint64_t)v->place, problem, g->question.reference, m->answer);
 }
 
 static bool hear_judge(Marking *v)

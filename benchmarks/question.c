@@ -1,5 +1,6 @@
 // A row becomes a question, and a question a prompt: see question.h.
 #include "benchmarks/question.h"
+#include "benchmarks/python_text.h"
 #include <stdlib.h>
 #include "base/text.h"
 #include <string.h>
@@ -70,7 +71,8 @@ static bool add_option(const RowOf *r, const char *field, const json_t *value)
         return true;
     if (q->option_count == LETTERS_MOST)
         return fail("%s: %s: has more than %d options", r->where, field, LETTERS_MOST);
-    q->options[q->option_count++] = (Text){json_string_value(value), json_string_length(value)};
+    Text option = {json_string_value(value), json_string_length(value)};
+    q->options[q->option_count++] = r->task->o.strip_options ? python_strip(option) : option;
     return true;
 }
 

@@ -161,6 +161,7 @@ static bool mark_bbeh(Scorer *s, const AskedQuestion *q, Marks *m, Text found)
     TRY(bbeh_prediction(&s->prediction, found));
     Text prediction = {s->prediction.data, s->prediction.size};
     m->found = m->readable = prediction.size > 0;
+    m->answer = prediction;
     show(m->extracted, prediction);
     return bbeh_equal(prediction, q->reference, &m->right);
 }
@@ -196,6 +197,7 @@ bool scorer_mark(Scorer *s, const AskedQuestion *q, int64_t sample, Text respons
         found = extractor_find(s->extractor, read, q->options, q->option_count, &option);
     m->ended = own.size < read.size;
     m->found = found.size > 0;
+    m->answer = found;
     show(m->extracted, found);
     bool ok = make_row(&row, q);
     Text options = {row.data, row.size};

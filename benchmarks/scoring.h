@@ -26,7 +26,8 @@ typedef struct Marks {
     bool strict;                     // right, strictly
     bool ended;                      // what was read ended before the response did: its being cut off does not matter
     char letter;                     // that counted, drawn or found; 0: none
-    char extracted[EXTRACTED_BYTES]; // cut to fit at a character; "": nothing
+    Text answer;                     // what was extracted, whole; until the scorer's next response
+    char extracted[EXTRACTED_BYTES]; // of it as much as fits, cut at a character; "": nothing
     char rule[EXTRACTED_BYTES];      // why the strict verdict is what it is, in a few words
 } Marks;
 

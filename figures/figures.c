@@ -26,9 +26,10 @@ static json_t *ratio(double numerator, double denominator)
     return real_or_null(denominator > 0 ? numerator / denominator : 0, denominator > 0);
 }
 
-static bool put_score(json_t *object, double score, double error, bool known)
+static bool put_score(json_t *object, double score, double error, double questions)
 {
-    return put(object, "score", real_or_null(score, known)) && put(object, "stderr", real_or_null(error, known));
+    return put(object, "score", real_or_null(score, questions > 0)) &&
+           put(object, "stderr", real_or_null(error, questions > 1)); // one alone says nothing of its spread
 }
 
 // ---- by category
@@ -65,9 +66,9 @@ static void add_up(Category *list, const Verdicts *v, size_t field)
 static bool put_category(json_t *all, const Category *c)
 {
     json_t *one = json_object(), *strict = json_object();
-    return put(all, c->name, one) && put_score(one, c->right / c->count, sqrt(c->right_squares) / c->count, true) &&
+    return put(all, c->name, one) && put_score(one, c->right / c->count, sqrt(c->right_squares) / c->count, c->count) &&
            put(one, "count", json_integer((json_int_t)c->count)) && put(one, "strict", strict) &&
-           put_score(strict, c->strict / c->count, sqrt(c->strict_squares) / c->count, true);
+           put_score(strict, c->strict / c->count, sqrt(c->strict_squares) / c->count, c->count);
 }
 
 static bool put_field(json_t *object, const char *key, const Verdicts *v, size_t field)
@@ -117,17 +118,17 @@ static void widen(Spread *spread, Headline headline, double score, size_t count)
 static bool put_headline(json_t *object, const Figures *f)
 {
     Headline headline = (Headline)f->task->o.headline.place;
-    bool known = f->protocol.count > 0;
+    double questions = (double)f->protocol.count;
     Spread spread, strict = {.standard_error = mean_error(&f->strict, NULL)};
     TRY(bootstrap(&spread, headline, &f->protocol, NULL) &&
         (headline == HEADLINE_MICRO || bootstrap(&strict, headline, &f->strict, NULL)));
     widen(&spread, headline, aggregate(headline, &f->protocol), f->protocol.count);
     TRY(put(object, "headline", json_string(f->task->o.headline.name)) &&
-        put_score(object, aggregate(headline, &f->protocol), spread.standard_error, known) &&
-        put(object, "interval", known ? json_pack("[ff]", spread.low, spread.high) : json_null()));
+        put_score(object, aggregate(headline, &f->protocol), spread.standard_error, questions) &&
+        put(object, "interval", questions > 0 ? json_pack("[ff]", spread.low, spread.high) : json_null()));
     json_t *stricter = json_object();
     return put(object, "strict", stricter) &&
-           put_score(stricter, aggregate(headline, &f->strict), strict.standard_error, known);
+           put_score(stricter, aggregate(headline, &f->strict), strict.standard_error, questions);
 }
 
 static bool put_means(json_t *object, const Figures *f)

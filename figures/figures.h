@@ -38,9 +38,10 @@
 //   response_tokens     the mean; null where no row has tokens
 //   about               what the program adds for people: model, sampling, template, stop, data, ... (any JSON)
 //
-// Without questions a score is null. Shares, scores and errors are between 0 and 1 (harmonic: 0.01 and 1.01). stderr is
-// the bootstrap's over questions, all responses to one together: of a mean in its limit, else by resampling
-// (figures/bootstrap.h). Everything is a function of the rows of TASK.jsonl and of nothing else.
+// Without questions a score is null, and with one alone its error is. Shares, scores and errors are between 0 and 1
+// (harmonic: 0.01 and 1.01). stderr is the bootstrap's over questions, all responses to one together: of a mean in its
+// limit, else by resampling (figures/bootstrap.h), where a small category may be absent from a sample. Everything is a
+// function of the rows of TASK.jsonl and of nothing else.
 #ifndef FIGURES_FIGURES_H
 #define FIGURES_FIGURES_H
 

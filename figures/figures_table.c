@@ -39,10 +39,11 @@ double number_of(const json_t *object, const char *key) { return json_number_val
 
 bool append_percent(Bytes *out, const json_t *object, int width)
 {
-    char text[48] = "-";
+    char text[48] = "-", error[24] = "    - ";
+    if (json_is_number(json_object_get(object, "stderr")))
+        snprintf(error, sizeof error, "%5.2f%%", 100 * number_of(object, "stderr"));
     if (json_is_number(json_object_get(object, "score")))
-        snprintf(text, sizeof text, "%.2f%% ± %5.2f%%", 100 * number_of(object, "score"),
-                 100 * number_of(object, "stderr"));
+        snprintf(text, sizeof text, "%.2f%% ± %s", 100 * number_of(object, "score"), error);
     return bytes_printf(out, "%*s", width + (strlen(text) > 1), text); // ± has two bytes
 }
 

@@ -107,7 +107,8 @@ Judge *judge_open(const JudgeOptions *options)
         return NULL;
     j->options = *options;
     j->remote = options->url[0] != 0;
-    if (judge_form_open(&j->form, or_none(options->prompt), or_none(options->yes), or_none(options->no)) &&
+    if (judge_form_open(&j->form, options->question, or_none(options->prompt), or_none(options->yes),
+                        or_none(options->no)) &&
         (j->remote ? open_endpoint(j) : open_folder(j)) && open_verdicts(j))
         return j;
     judge_close(j);

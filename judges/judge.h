@@ -23,13 +23,14 @@
 #include "fit/fit.h"
 
 typedef struct JudgeOptions {
-    const char *model;  // a folder; with url: its name on the server
-    const char *url;    // of a server; "": open the folder here
-    const char *device; // of the folder's engine
-    int64_t threads;    // 0: all cores
-    int64_t max_tokens; // the longest reply
-    double patience;    // > 0, seconds for a question to a server, attempts included (server/endpoint.h)
-    const char *prompt; // file of the question, "" or NULL; and patterns of its decision, both or neither: judge_form.h
+    const char *model;    // a folder; with url: its name on the server
+    const char *url;      // of a server; "": open the folder here
+    const char *device;   // of the folder's engine
+    int64_t threads;      // 0: all cores
+    int64_t max_tokens;   // the longest reply
+    double patience;      // > 0, seconds for a question to a server, attempts included (server/endpoint.h)
+    const char *question; // with its places; NULL: General-Reasoner's
+    const char *prompt; // file of another one, "" or NULL; and patterns of its decision, both or neither: judge_form.h
     const char *yes, *no;
     const char *journal; // file of verdicts (verdicts.h)
     const char *others;  // name of other processes' journals beside it, as heard_journals takes it; NULL: none

@@ -65,11 +65,11 @@ static bool check_places(const Bytes *text, const char *file)
     return check_no_others(text, file);
 }
 
-static bool read_question(JudgeForm *form, const char *file)
+static bool read_question(JudgeForm *form, const char *text, const char *file)
 {
-    form->own = file[0] != 0;
-    if (!form->own)
-        return bytes_text(&form->text, GENERAL_REASONER);
+    form->own = text != NULL || file[0] != 0;
+    if (file[0] == 0)
+        return bytes_text(&form->text, text != NULL ? text : GENERAL_REASONER);
     TRY(file_read(&form->text, file, FORM_BYTES_MOST) || fail_in("--judge-prompt"));
     if (utf8_valid_prefix(form->text.data, form->text.size) != form->text.size)
         return fail("--judge-prompt %s: is not UTF-8", file);
@@ -129,10 +129,10 @@ static bool read_patterns(JudgeForm *form, const char *yes, const char *no)
 
 static bool check_patterns(const JudgeForm *form, const char *yes, const char *no);
 
-bool judge_form_open(JudgeForm *form, const char *file, const char *yes, const char *no)
+bool judge_form_open(JudgeForm *form, const char *text, const char *file, const char *yes, const char *no)
 {
     *form = (JudgeForm){0};
-    bool ok = read_question(form, file) && read_patterns(form, yes, no) && check_patterns(form, yes, no);
+    bool ok = read_question(form, text, file) && read_patterns(form, yes, no) && check_patterns(form, yes, no);
     if (!ok)
         judge_form_close(form);
     return ok;

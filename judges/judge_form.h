@@ -1,6 +1,6 @@
 // The question to a judge, and how its reply is read. The question is a text with {question}, {reference} and {answer}
-// in it, General-Reasoner's (Ma et al. 2025) unless a file has another one; texts put into these places are not
-// searched for places.
+// in it, General-Reasoner's (Ma et al. 2025) unless the program or a file has another one; texts put into these places
+// are not searched for places.
 //
 // A reply is read after its last </think>; if a thought never ends, there is no reply. Two patterns (PCRE2, ignoring
 // case) define yes and no, and of all the places where one of them matches, the one that ends last counts: judges
@@ -37,9 +37,9 @@ typedef struct JudgeForm {
     uint64_t hash;        // of all of it
 } JudgeForm;
 
-// file: "" for General-Reasoner's question. yes, no: "" for its decisions; one alone is refused, since the other's
-// meaning would be undefined.
-bool judge_form_open(JudgeForm *form, const char *file, const char *yes, const char *no);
+// file: "" for `text`, NULL for General-Reasoner's question. yes, no: "" for its decisions; one alone is refused, since
+// the other's meaning would be undefined.
+bool judge_form_open(JudgeForm *form, const char *text, const char *file, const char *yes, const char *no);
 void judge_form_close(JudgeForm *form);
 
 // Replaces *out.

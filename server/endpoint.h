@@ -23,8 +23,8 @@ typedef struct EndpointOptions {
     double temperature; // >= 0
     int64_t max_tokens; // > 0, in an answer
     int64_t seed;       // sent with every question; -1: none
-    double top_p;       // as in generate, and sent only where they have an effect: strict servers know no top_k
-    double min_p;
+    double top_p;       // 0: the server's own; sent where there is a temperature
+    double min_p;       // as in generate, and sent only where they have an effect: strict servers know no top_k
     int64_t top_k;
     const char *const *stop; // (stop_count) texts that end an answer
     size_t stop_count;

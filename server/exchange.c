@@ -69,7 +69,8 @@ static bool append_number(Bytes *body, const char *name, double value)
 
 static bool append_sampling(Bytes *body, const EndpointOptions *o)
 {
-    TRY((o->top_p <= 0 || o->top_p >= 1 || append_number(body, "top_p", o->top_p)) &&
+    // a top_p of 1 is sent, too: without it some servers take the model's own
+    TRY((o->top_p <= 0 || o->temperature == 0 || append_number(body, "top_p", o->top_p)) &&
         (o->min_p <= 0 || append_number(body, "min_p", o->min_p)));
     if (o->top_k > 0)
         TRY(bytes_printf(body, ",\"top_k\":%" PRId64, o->top_k));

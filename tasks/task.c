@@ -91,8 +91,8 @@ static bool check(const Task *task, const char *where)
         return fail("%s: prompt: has no {question}", where);
     if (says(&o->prompt, "{options}") && (!options || o->option[0] == 0))
         return fail("%s: prompt: {options} needs the field options, and option, which says how one is put", where);
-    if (!options && (o->shuffle || o->drop_option[0] != 0))
-        return fail("%s: shuffle and drop_option are for questions with options", where);
+    if (!options && (o->shuffle || o->strip_options || o->drop_option[0] != 0))
+        return fail("%s: shuffle, strip_options and drop_option are for questions with options", where);
     if (o->worked[0] != 0 && o->shots == 0)
         return fail("%s: worked is for examples (shots)", where);
     if (o->headline.place != HEADLINE_MICRO && o->categories.count == 0)

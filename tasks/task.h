@@ -47,6 +47,7 @@ typedef enum Headline { HEADLINE_MICRO, HEADLINE_MACRO, HEADLINE_HARMONIC } Head
     ROW(id,             text,     "id",       "",          fields,  IDENTITY, "field of a row's name, where the row has it; else its number, from 0") \
     ROW(options,        list,     "",         "",          fields,  IDENTITY, "field of the list of options; or a field for each") \
     ROW(drop_option,    text,     "",         "",          fields,  IDENTITY, "an option that is none, as it is written") \
+    ROW(strip_options,  flag,     "false",    "",          fields,  IDENTITY, "options without the white space around them") \
     ROW(shuffle,        flag,     "false",    "",          fields,  IDENTITY, "options in the order of Python's random.Random(0).sample, drawn in the order of the rows") \
     ROW(answer,         text,     "answer",   "",          fields,  IDENTITY, "field of the answer; of a list, the first") \
     ROW(answer_form,    choice,   "text",     ANSWER_FORMS, fields, IDENTITY, "the answer is a text; an option's letter, index or text; or the first option") \

@@ -90,6 +90,8 @@ pages=$(grep -E '^README\.md$|^docs/.*\.md$' "$work/files" | tr '\n' ' ') # the 
 [ "$(wc -l <README.md)" -le $readme_lines ] || complain "README.md: more than $readme_lines lines"
 dev/docs.sh --check | complain_each || true
 
+diff <(sed -n '/^# GSM8K, greedily/,/^```/p' docs/evaluate.md | sed '$d') tasks/gsm8k.task >/dev/null || complain "docs/evaluate.md: its example is not tasks/gsm8k.task"
+
 # a source, script or page in backticks is there; without a folder, in some folder
 # shellcheck disable=SC2086
 grep -noE '`[A-Za-z0-9_./*-]+`' $pages | tr -d '`' | grep -E '[A-Za-z0-9_*]\.(c|h|cu|cuh|cc|sh|py|mk|md)$|:(lab|dev|test)/[A-Za-z0-9_]' |

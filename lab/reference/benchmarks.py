@@ -15,6 +15,8 @@ aggregates.json  the scripts' averages over those, {task: {categories: {name: sh
                  drew, in their order; bbeh with the harmonic mean of its paper; those of supergpqa_zeroshot and _fiveshot with means over subfields, fields
                  and disciplines, where a subfield is one of its field, and a field one of its discipline
 random.json      what Python's random draws
+sampling.json    {task: {temperature, max_tokens, stop}}, of those scripts that sample by themselves
+judge.json       {asked: what simple-evals asks about two answers, reference, answer, replies: {reply: whether it means yes}}
 """
 import argparse
 import ast
@@ -31,6 +33,8 @@ import tempfile
 import types
 from pathlib import Path
 from unittest import mock
+
+import yaml
 
 from benchmarks_made import (
     BBEH,
@@ -84,9 +88,17 @@ class Rendered:
         return values
 
 
+class SamplingParams:
+    last = None
+
+    def __init__(self, temperature, max_tokens, top_p=1, stop=()):
+        assert top_p == 1
+        SamplingParams.last = {"temperature": temperature, "max_tokens": max_tokens, "stop": list(stop)}
+
+
 def stand_in_all():
     anything = mock.MagicMock()
-    stand_in("vllm", LLM=anything, SamplingParams=anything)
+    stand_in("vllm", LLM=anything, SamplingParams=SamplingParams)
     stand_in("vllm.lora")
     stand_in("vllm.lora.request", LoRARequest=anything)
     stand_in("torch", no_grad=lambda: lambda function: function)
@@ -173,6 +185,7 @@ class Script:
 
 def general_reasoner_letters(script, task, rows, split, question_of, out):
     asked, printed = script.run({split: [dict(row) for row in rows]}, lambda prompt: "\\boxed{A}")
+    out["sampling"][task] = SamplingParams.last
     by_question = {messages[0]["content"]: messages for messages in asked}
     for row in rows:
         mine = [messages for content, messages in by_question.items() if content.startswith(row["question"] + "\nOptions are:\n")]
@@ -211,6 +224,7 @@ def bbeh(script, official, template, out):
         given = {"input": row["question"], "target": row["answer"], "task": row["task"]}
         out["prompts"].append({"task": "bbeh_official", "row": given, "messages": [{"role": "user", "content": template.replace("{input}", row["question"])}]})
     asked, printed = script.run({"train": mock.MagicMock(__getitem__=lambda s, k: [r[k] for r in rows], __iter__=lambda s: iter([dict(r) for r in rows]))}, lambda prompt: "")
+    out["sampling"]["bbeh"] = SamplingParams.last
     for row in rows:
         mine = [messages for messages in asked if messages[0]["content"].startswith(row["question"] + "\n")]
         assert len(mine) == 1
@@ -248,6 +262,9 @@ def bbeh(script, official, template, out):
 def mmlu_pro_5shot(folder, out):
     with mock.patch.object(os, "getcwd", lambda: str(folder)):
         module = load(folder / "evaluate_from_local.py", "evaluate_from_local")  # seeds random
+    with mock.patch.multiple(module, args=mock.MagicMock(gpu_util=0.9), torch=mock.MagicMock(), transformers=mock.MagicMock(), create=True):
+        module.load_model()
+    out["sampling"]["mmlu_pro_5shot"] = SamplingParams.last
     rows, shots = module.preprocess(mmlu_rows()), module.preprocess(mmlu_shots())
     raw = {row["question_id"]: row for row in mmlu_rows()}
     here = os.getcwd()
@@ -400,6 +417,8 @@ def supergpqa(folder, task, mode, responses, out):
     completion = mode == "five-shot"  # asked of base models
     module = load(folder / "eval" / "eval.py", "supergpqa_eval")
     sys.path.insert(0, str(folder))
+    config = yaml.safe_load((folder / "config" / "config_default.yaml").read_text())
+    out["sampling"][task] = {"temperature": config["temperatrue"], "max_tokens": config["max_tokens"], "stop": []}
     here = os.getcwd()
     os.chdir(folder)
     loader = importlib.import_module("infer.data_loader")
@@ -444,6 +463,14 @@ def supergpqa(folder, task, mode, responses, out):
     }
 
 
+def equality(package):
+    check = importlib.import_module(package + ".common").check_equality
+    given, asked, replies = ("$\\frac{1}{2}$ or so", "0.5 {x}"), [], {}
+    for reply in ("Yes", "yes", " YES\n", "No", "no", "Yes.", "Yes, they are", "", "yes no", "\"Yes\"", "No\nYes", "Yes\nYes"):
+        replies[reply] = check(lambda messages: asked.append(messages[0]["content"]) or reply, *given)
+    return {"asked": asked[0], "reference": given[0], "answer": given[1], "replies": replies}
+
+
 def random_draws():
     rng = random.Random(0)
     permutations = [rng.sample(range(4), 4) for _ in range(2000)]
@@ -472,7 +499,7 @@ def main():
     for name in ("general_reasoner", "mmlu_pro", "simple_evals", "supergpqa", "bbeh", "opencompass"):
         setattr(given, name, getattr(given, name).resolve())
     stand_in_all()
-    out = {"prompts": [], "responses": [], "aggregates": {}, "random": random_draws()}
+    out = {"prompts": [], "responses": [], "aggregates": {}, "random": random_draws(), "sampling": {}}
 
     evaluation = given.general_reasoner / "evaluation"
     general_reasoner_letters(Script(evaluation / "eval_mmlupro.py"), "mmlu_pro", mmlu_rows(), "test", "answer", out)
@@ -491,6 +518,7 @@ def main():
     openai = ("chat_completion_sampler", "ChatCompletionSampler")
     gpqa("gpqa_diamond_simple_evals", "simple_evals", "gpqa_eval", "GPQAEval", openai, {}, SIMPLE, 4, out)
     mathematics("general_reasoner_evals", out)
+    out["judge"] = equality("general_reasoner_evals")
     supergpqa(given.supergpqa, "supergpqa_zeroshot", "zero-shot", SUPERGPQA, out)
     supergpqa(given.supergpqa, "supergpqa_fiveshot", "five-shot", SUPERGPQA + SUPERGPQA_GOES_ON, out)
 

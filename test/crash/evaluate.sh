@@ -67,16 +67,17 @@ repeated_it_scores_anew() {
 a_killed_run_goes_on() {
     local i kills=0 tries=4
     [ "$mode" = short ] || tries=40
-    for ((i = 0; i < tries; i++)); do
+    for ((i = 0; i < tries || (kills == 0 && i < 60); i++)); do
         rm -rf "$out"
         "$program" "${tasks[@]}" "${with_model[@]}" --out "$out" --sequences 1 --threads 1 >"$work/stdout" 2>"$work/stderr" &
         sleep "0.$((RANDOM % 6))$((RANDOM % 10))"
-        kill -9 $! 2>/dev/null && kills=$((kills + 1))
-        wait $! 2>/dev/null || true
+        kill -9 $! 2>/dev/null || true
+        wait $! 2>/dev/null || [ $? != 137 ] || kills=$((kills + 1)) # 137: it had not ended by itself
         wants 0 evaluate
         sane
         diff <(figures_of "$work/calm") <(figures_of "$out") >"$work/stderr" || failed "other figures after a kill"
     done
+    [ $kills -gt 0 ] || failed "none of $i runs was killed before its end"
     proved "evaluate: killed $kills times, the figures are the same"
     rm -rf "$out"
     wants 0 evaluate --ranks 3
@@ -116,11 +117,12 @@ a_judge_decides_where_a_protocol_has_one() {
     rm -rf "$out" "$work/address"
     build/test/support/judge_server yes "$work/questions" >"$work/address" 3>&- &
     until [ -s "$work/address" ]; do sleep 0.01; done
-    judge=(--judge-model j --judge-endpoint "$(cat "$work/address")")
+    judge=(--judge-model j --judge-endpoint "$(cat "$work/address")" --judge-form general-verifier)
     sed '1s/.*/{"id": "q12", "text": "I do not know."}/' "$work/theirs.jsonl" >"$work/judged.jsonl"
     wants 0 "$program" "${one[@]}" --responses "$work/judged.jsonl" "${judge[@]}" --out "$out" >"$work/stdout" 2>"$work/stderr"
     sane
-    grep -q '"judge": "j"' "$out/summary.json" || failed "the summary does not name the judge"
+    grep -q '"judge": "j"' "$out/summary.json" && grep -q '"judge_form": "general-verifier"' "$out/summary.json" ||
+        failed "the summary does not name the judge and how it was asked"
     [ "$(grep -c '"judge":true' "$out/gsm8k.jsonl")" = 11 ] && [ "$(grep -c '"right":true' "$out/gsm8k.jsonl")" = 11 ] ||
         failed "a yes does not count, or what found no answer was asked about"
     [ "$(grep -c '"strict":true' "$out/gsm8k.jsonl")" = 9 ] || failed "the judge changes the strict verdict"
@@ -132,6 +134,20 @@ a_judge_decides_where_a_protocol_has_one() {
     kill %% 2>/dev/null || true
     refused 2 "--judge-endpoint: is for a judge; give --judge-model" "${one[@]}" --responses "$work/theirs.jsonl" --judge-endpoint http://127.0.0.1:1/v1
     proved "evaluate --judge-model: a judge's verdict is the protocol's, the strict one stays; it is asked once"
+}
+
+# MMLU-Pro's script leaves out the last of its five examples until the prompt has fewer than 2,048 tokens. Here a digit is a token.
+examples_are_left_out_where_a_prompt_is_too_long() {
+    local long shown
+    long=$(printf '1 %.0s' $(seq 300)) # and a blank another one
+    sed "s/The answer is (A)/$long/" "$work/examples.jsonl" >"$work/long.jsonl"
+    wants 0 "$program" --tasks mmlu_pro_5shot --data mmlu_pro_5shot="$work/mmlu.jsonl" --shots mmlu_pro_5shot="$work/long.jsonl" --prompts \
+        --tokenizer dev/demo/tokenizer --out "$work/long" >"$work/stdout" 2>"$work/stderr"
+    sane
+    grep -q "9 questions have fewer examples" "$work/stdout" "$work/stderr" || failed "that examples are left out is not said: $(cat "$work/stdout")"
+    shown=$(head -n 1 "$work/long/prompts.jsonl" | grep -o "$long" | wc -l)
+    [ "$shown" = 3 ] || [ "$shown" = 2 ] || failed "$shown examples of some 650 tokens each are in a prompt of fewer than 2,048"
+    proved "evaluate: five examples become as many as fit into 2,048 tokens ($shown), and it is said"
 }
 
 # Nothing that is not this run's own is replaced.
@@ -179,6 +195,9 @@ generate_answers_its_prompts() {
     grep -q '"sampling": "unknown' "$work/there/summary.json" || failed "it claims to know how others have sampled"
     wants 2 "$program" --tasks gsm8k --data gsm8k="$work/gsm8k.jsonl" --samples 4 --prompts --out "$work/no4" >"$work/stdout" 2>"$work/stderr"
     says "4 samples at temperature 0 are one and the same"
+    echo '{"Question": "a?", "Correct Answer": "1", "Incorrect Answer 1": "2", "Incorrect Answer 2": "3", "Incorrect Answer 3": "4"}' >"$work/gpqa.jsonl"
+    wants 0 "$program" --tasks gpqa_diamond --data gpqa_diamond="$work/gpqa.jsonl" --samples 8 --prompts --out "$work/shuffled" >"$work/stdout" 2>"$work/stderr"
+    [ "$(sed 's/.*"content":"//; s/"}.*//' "$work/shuffled/prompts.jsonl" | sort -u | wc -l)" -gt 4 ] || failed "8 samples of shuffled options are alike"
     proved "evaluate --prompts, generate, evaluate --responses: the responses of evaluate, several samples too"
 }
 
@@ -216,6 +235,7 @@ repeated_it_scores_anew
 a_killed_run_goes_on
 others_responses_are_scored_alike
 a_judge_decides_where_a_protocol_has_one
+examples_are_left_out_where_a_prompt_is_too_long
 what_is_there_is_not_lost
 generate_answers_its_prompts
 data_that_do_not_fit_are_refused

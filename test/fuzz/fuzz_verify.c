@@ -65,7 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         must(verify((Text){g, first}, (Text){g, first}) == VERDICT_EQUAL, "an answer is equal to itself");
     check_choice((Text){g, first}, (Text){r, rest});
     static JudgeForm form; // of General-Reasoner, for all of them
-    must(form.yes != NULL || judge_form_open(&form, "", "", ""), "there is a judge's form");
+    must(form.yes != NULL || judge_form_open(&form, NULL, "", "", ""), "there is a judge's form");
     double score = judge_form_score(&form, (Text){r, rest});
     must(isnan(score) || score == 0 || score == 1, "a judge says yes, no or nothing");
     free(g);

@@ -70,6 +70,7 @@ static void what_samples_is_sent_where_it_changes_something(void **state)
     options.stop = stop;
     options.stop_count = 2;
     options.seed = 5;
+    options.temperature = 0.5;
     Endpoint *endpoint = open_with(&options);
     assert_ok(endpoint_ask_seeded(endpoint, &message, 1, 77, 1));
     assert_ok(endpoint_next(endpoint, &answer));
@@ -78,10 +79,15 @@ static void what_samples_is_sent_where_it_changes_something(void **state)
                            "\"stop\":[\"END\",\"\\n\\\"\"]}"));
     endpoint_close(endpoint);
     options = options_for(NULL);
-    options.top_p = 1; // all of them, which is what a server does by itself
-    endpoint = open_with(&options);
+    options.top_p = 1;
+    endpoint = open_with(&options); // greedy
     ask_one(endpoint, "right 0 sampling");
     assert_null(strstr(server.seen->body, "top_p"));
+    endpoint_close(endpoint);
+    options.temperature = 1; // a server would take the model's own top_p, if it has one
+    endpoint = open_with(&options);
+    ask_one(endpoint, "right 0 sampling");
+    assert_non_null(strstr(server.seen->body, "\"top_p\":1"));
     endpoint_close(endpoint);
 }
 

@@ -319,7 +319,9 @@ static void a_tasks_figures_are_those_computed_by_hand(void **state)
     assert_near(at(f, "by_category.art.score"), 1.0 / 3, 1e-15);
     assert_near(at(f, "by_category.art.stderr"), sqrt(2 * 1.0 / 36 + 1.0 / 9) / 3, 1e-15);
     assert_near(at(f, "by_category.art.strict.score"), 1.0 / 6, 1e-15);
-    assert_true(at(f, "by_category.art.count") == 3 && at(f, "by_category.chemistry.stderr") == 0);
+    assert_true(
+        at(f, "by_category.art.count") == 3 &&
+        json_is_null(json_object_get(json_object_get(json_object_get(f, "by_category"), "chemistry"), "stderr")));
     assert_near(at(f, "by_field.level.2.score"), 0.5, 1e-15); // a number's name is its digits
     assert_true(at(f, "by_field.level.(none).count") == 1);
     assert_near(at(f, "pass_at_k.1"), 0.5, 1e-15);
@@ -404,7 +406,7 @@ static void the_table_shows_no_character_that_acts(void **state)
     json_t *summary = json_pack("{so}", "mine", f);
     assert_ok(figures_table(&table, summary));
     assert_null(strchr(table.data, '\x1b'));
-    assert_non_null(strstr(table.data, "    red ?[31m?                         1    100.00% ±  0.00%"));
+    assert_non_null(strstr(table.data, "    red ?[31m?                         1    100.00% ±     - "));
     assert_non_null(strstr(table.data, "  stop: [\"Question:\\n\"]\n"));
     assert_non_null(strstr(table.data, "  sampling: top_k 20, temperature 0.6\n"));
     bytes_free(&table);

@@ -116,7 +116,7 @@ static void what_it_says_is_read_where_it_decides(void **state)
         {"\xFF Final Decision: \xC3\xA9 Yes", 1},
         {"", 2}};
     JudgeForm form;
-    assert_ok(judge_form_open(&form, "", "", ""));
+    assert_ok(judge_form_open(&form, NULL, "", "", ""));
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         expect_score(&form, cases[i].said, cases[i].score);
     assert_true(isnan(judge_form_score(&form, (Text){NULL, 0})));
@@ -126,27 +126,28 @@ static void what_it_says_is_read_where_it_decides(void **state)
 static void patterns_of_the_users_own_decide(void **state)
 {
     JudgeForm form;
-    assert_ok(judge_form_open(&form, "", "\\bcorrect\\b|richtig", "\\b(in|not )correct\\b"));
+    assert_ok(judge_form_open(&form, NULL, "", "\\bcorrect\\b|richtig", "\\b(in|not )correct\\b"));
     expect_score(&form, "CORRECT", 1);
     expect_score(&form, "It is not correct", 0); // both end there, and the longer one counts
     expect_score(&form, "incorrect. No, wait: correct.", 1);
     expect_score(&form, "Final Decision: Yes", 2);
     judge_form_close(&form);
-    assert_ok(judge_form_open(&form, "", "^yes$", "^")); // whatever is no yes is a no
+    assert_ok(judge_form_open(&form, NULL, "", "^yes$", "^")); // whatever is no yes is a no
     expect_score(&form, "Yes", 1);
     expect_score(&form, "yes and no", 0);
     expect_score(&form, "", 0);
     judge_form_close(&form);
-    assert_refused(judge_form_open(&form, "", "same", "same"), "--judge-yes and --judge-no are the same pattern");
-    assert_refused(judge_form_open(&form, "", "yes|no", "no|yes"),
+    assert_refused(judge_form_open(&form, NULL, "", "same", "same"), "--judge-yes and --judge-no are the same pattern");
+    assert_refused(judge_form_open(&form, NULL, "", "yes|no", "no|yes"),
                    "decide nothing: both match \"Final Decision: Yes\" alike");
-    assert_refused(judge_form_open(&form, "", "", "^"), "--judge-no: give --judge-yes, too");
-    assert_ok(judge_form_open(&form, "", "(a+)+b", "no")); // takes for ever, and is given up
+    assert_refused(judge_form_open(&form, NULL, "", "", "^"), "--judge-no: give --judge-yes, too");
+    assert_ok(judge_form_open(&form, NULL, "", "(a+)+b", "no")); // takes for ever, and is given up
     expect_score(&form, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 2);
     judge_form_close(&form);
-    assert_refused(judge_form_open(&form, "", "yes", ""), "--judge-yes: give --judge-no, too");
-    assert_refused(judge_form_open(&form, "", "", "no"), "--judge-no: give --judge-yes, too");
-    assert_refused(judge_form_open(&form, "", "(yes", "no"), "--judge-yes (yes: the pattern is broken near its byte 4");
+    assert_refused(judge_form_open(&form, NULL, "", "yes", ""), "--judge-yes: give --judge-no, too");
+    assert_refused(judge_form_open(&form, NULL, "", "", "no"), "--judge-no: give --judge-yes, too");
+    assert_refused(judge_form_open(&form, NULL, "", "(yes", "no"),
+                   "--judge-yes (yes: the pattern is broken near its byte 4");
 }
 
 static void expect_question(const char *file, const char *wanted)
@@ -154,7 +155,7 @@ static void expect_question(const char *file, const char *wanted)
     JudgeForm form;
     Bytes out = {0};
     const char nul[] = "3 \0{answer}";
-    assert_ok(judge_form_open(&form, file, "", ""));
+    assert_ok(judge_form_open(&form, NULL, file, "", ""));
     assert_ok(
         judge_form_fill(&form, &out, (Text){nul, sizeof nul - 1}, text("{question}{answer}"), text("{reference}")));
     assert_true(strlen(out.data) + 1 < out.size); // with its NUL
@@ -179,24 +180,25 @@ static void the_question_is_a_text_with_places_that_are_filled_once(void **state
     const char own[] = "{reference}={answer}?{\"o\"}{ \\boxed{yes} {answer}: {question}";
     assert_ok(file_write_atomic(path, own, sizeof own - 1));
     expect_question(path, "{question}{answer}={reference}?{\"o\"}{ \\boxed{yes} {reference}: 3 0{answer}");
-    assert_ok(judge_form_open(&form, path, "", "") && judge_form_open(&other, "", "", ""));
+    assert_ok(judge_form_open(&form, NULL, path, "", "") && judge_form_open(&other, NULL, "", "", ""));
     assert_true(form.own && !other.own && form.hash != other.hash);
     judge_form_close(&form);
     judge_form_close(&other);
-    assert_ok(judge_form_open(&form, "", JUDGE_YES_PATTERN, JUDGE_NO_PATTERN) && judge_form_open(&other, "", "", ""));
+    assert_ok(judge_form_open(&form, NULL, "", JUDGE_YES_PATTERN, JUDGE_NO_PATTERN) &&
+              judge_form_open(&other, NULL, "", "", ""));
     assert_true(form.hash == other.hash); // the default by name
     judge_form_close(&form);
     judge_form_close(&other);
     assert_ok(file_write_atomic(path, "{problem}? {reference} {answer}", 31));
-    assert_refused(judge_form_open(&form, path, "", ""),
+    assert_refused(judge_form_open(&form, NULL, path, "", ""),
                    "{problem} is not a place: these are {question}, {reference} and {answer}");
     assert_ok(file_write_atomic(path, "{question} {answer}", 19));
-    assert_refused(judge_form_open(&form, path, "", ""), "{reference} is missing");
+    assert_refused(judge_form_open(&form, NULL, path, "", ""), "{reference} is missing");
     assert_ok(file_write_atomic(path, "", 0));
-    assert_refused(judge_form_open(&form, path, "", ""), "must hold {reference}, {answer} and");
+    assert_refused(judge_form_open(&form, NULL, path, "", ""), "must hold {reference}, {answer} and");
     assert_ok(file_write_atomic(path, "{reference} {answer} \xFF", 22));
-    assert_refused(judge_form_open(&form, path, "", ""), "is not UTF-8");
-    assert_refused(judge_form_open(&form, "/no/such/file", "", ""), "--judge-prompt: /no/such/file");
+    assert_refused(judge_form_open(&form, NULL, path, "", ""), "is not UTF-8");
+    assert_refused(judge_form_open(&form, NULL, "/no/such/file", "", ""), "--judge-prompt: /no/such/file");
     free(path);
 }
 

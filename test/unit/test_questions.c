@@ -188,6 +188,18 @@ static void expect_no_task(const char *lines, const char *said)
     bytes_free(&text);
 }
 
+// In MMLU-Pro a blank before an option gives the right one away.
+static void options_may_be_stripped(void **state)
+{
+    (void)state;
+    const char *row = "{\"question\": \"q\", \"answer\": \"B\", \"o\": [\"a \", \"\\u00a0\\tb\", \"c d\"]}";
+    expect_text("prompt = \"{question}{options}\"\noption = \"({text})\"\noptions = o\nanswer_form = letter\n", row,
+                "q(a )(\xC2\xA0\tb)(c d)");
+    expect_text("prompt = \"{question}{options}\"\noption = \"({text})\"\noptions = o\nanswer_form = "
+                "letter\nstrip_options = true\n",
+                row, "q(a)(b)(c d)");
+}
+
 // What a task says is used, or refused.
 static void tasks_that_contradict_themselves_are_refused(void **state)
 {
@@ -195,7 +207,7 @@ static void tasks_that_contradict_themselves_are_refused(void **state)
     expect_no_task("prompt = x\n", "mine.task: prompt: has no {question}");
     expect_no_task("prompt = \"{question} {options}\"\n", "{options} needs the field options");
     expect_no_task("prompt = \"{question}\"\nshuffle = true\n",
-                   "shuffle and drop_option are for questions with options");
+                   "shuffle, strip_options and drop_option are for questions with options");
     expect_no_task("prompt = \"{question}\"\nworked = w\n", "worked is for examples");
     expect_no_task("prompt = \"{question}\"\nshots = 2\n", "shots and shot go together");
     expect_no_task("prompt = \"{question}\"\nheadline = macro\n", "a mean of categories needs categories");
@@ -331,6 +343,7 @@ int main(void)
                                        cmocka_unit_test(tasks_that_contradict_themselves_are_refused),
                                        cmocka_unit_test(rows_that_do_not_fit_are_refused),
                                        cmocka_unit_test(the_right_option_is_found_wherever_it_is_shown),
+                                       cmocka_unit_test(options_may_be_stripped),
                                        cmocka_unit_test(categories_may_be_paths),
                                        cmocka_unit_test(csv_is_read_with_its_quotes_and_line_breaks),
                                        cmocka_unit_test(broken_csv_is_refused_by_its_line)};

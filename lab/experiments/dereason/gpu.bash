@@ -2,22 +2,24 @@
 # have not been run. README.md says what has to be there before, and what it would cost on one H200.
 #
 #   MODEL   folder of the model (qwen3-0.6b)
-#   DATA    folder of taught.jsonl and the benchmarks (data): problems with difficulty, reference answer and one response of the teacher, in random order
+#   DATA    folder of taught.jsonl and the benchmarks, each by its task's name (data): problems with difficulty, reference answer and one response of the teacher, in random order
 print=yes
 model=${MODEL:-qwen3-0.6b} from_data=${DATA:-data}
 every=40 whole=800 first=480 patience=3   # steps of SFT: between evaluations, a whole budget, of it the first stage at most; evaluations without a better one
 sft_batch=128 rl_batch=1024     # sequences of a step, the paper's SFT batch, and 128 prompts of 8
 rows=102400                     # of train.jsonl: one epoch of SFT on everything is a whole budget
-tasks=(mmlu_pro gpqa_diamond math500 gsm8k)
+tasks=(mmlu_pro gpqa_diamond supergpqa bbeh math500 gsm8k) # the paper's four, and mathematics
+benchmark() { echo "$from_data/$1.$([ "$1" = gpqa_diamond ] && echo csv || echo jsonl)"; } # TASK: its file
 
 heldout() { # 500 problems to stop by; the benchmarks are the final figures
     run_to "$out/stop.jsonl" head -n 500 "$from_data/taught.jsonl"
     run_to "$out/train.jsonl" sed -n "501,$((rows + 500))p" "$from_data/taught.jsonl"
 }
 data() { # SEED: of the random split and the order; the rows are the same
-    local split
+    local split files=()
+    for split in "${tasks[@]}"; do files+=("$(benchmark "$split")"); done
     for split in difficulty random both inverted; do
-        run ./prepare --tokenizer "$model" --template chatml --tau 3 --split "$split" --seed "$1" --decontaminate "$from_data/mmlu_pro.jsonl" \
+        run ./prepare --tokenizer "$model" --template chatml --tau 3 --split "$split" --seed "$1" --decontaminate "${files[@]}" \
             --out "$at/${split/difficulty/split}" "$out/train.jsonl"
     done
 }
@@ -36,8 +38,12 @@ reinforced() { # NAME, a run to begin with, data, steps
         --judge-model general-verifier
 }
 evaluated() { # NAME
-    local task
-    local given=(--tasks "${tasks[@]}")
-    for task in "${tasks[@]}"; do given+=(--data "$task=$from_data/$task.$([ "$task" = gpqa_diamond ] && echo csv || echo jsonl)"); done
-    run ./evaluate --model "$at/$1" --template chatml "${given[@]}" --max-new-tokens 4096 --out "$at/$1/final"
+    local task given=()
+    for task in "${tasks[@]}"; do
+        [ "$task" = gpqa_diamond ] || given+=(--data "$task=$(benchmark "$task")")
+    done
+    run ./evaluate --model "$at/$1" --template chatml --tasks "${tasks[@]/gpqa_diamond/}" "${given[@]}" --max-new-tokens 4096 --judge-model general-verifier \
+        --judge-form general-verifier --out "$at/$1/final"
+    run ./evaluate --model "$at/$1" --template chatml --tasks gpqa_diamond --data "gpqa_diamond=$(benchmark gpqa_diamond)" --samples 8 --max-new-tokens 4096 \
+        --out "$at/$1/final-gpqa"
 }
