@@ -177,10 +177,18 @@ static bool score(Evaluate *e)
     return ok;
 }
 
-// What needs no run.
-static bool show(const EvaluateOptions *o)
+// What needs no run, and takes no other options.
+static bool show(const Evaluate *e)
 {
+    const EvaluateOptions *o = &e->o;
+    const char *what = o->list ? "list" : o->show[0] != 0 ? "show" : "compare";
+    char name[OPTION_NAME];
     Bytes shown = {0};
+    for (size_t i = 0; i < e->options.table.count; i++) {
+        const OptionRow *row = &e->options.table.rows[i];
+        if (strcmp(row->name, what) != 0 && option_on_command_line(&e->options, row->name))
+            return fail_as(ERROR_USAGE, "--%s takes no other options; drop --%s", what, option_shown(name, row->name));
+    }
     bool ok = o->list           ? tasks_list(&shown)
               : o->show[0] != 0 ? task_show(&shown, o->show)
                                 : figures_compare(&shown, o->compare.items, o->compare.count);
@@ -195,7 +203,7 @@ static bool run(void *state)
     Evaluate *e = state;
     EvaluateOptions *o = &e->o;
     if (o->list || o->show[0] != 0 || o->compare.count > 0)
-        return show(o);
+        return show(e);
     TRY(judging_check(&o->judging) && bench_open(&e->run, &o->benchmarks, &e->options, false));
     e->run.judge = o->judging.judge_model[0] != 0 ? o->judging.judge_model : NULL;
     e->run.judge_form = judging_form(&o->judging);
@@ -217,7 +225,7 @@ static bool run(void *state)
                                        .questions = "prompts",
                                        .results = "responses"};
     bool asks = !o->prompts && o->responses[0] == 0;
-    TRY(asks ? row_work_check(&e->work) : check_unused(e));
+    TRY((asks ? row_work_check(&e->work) : check_unused(e)) && (o->responses[0] != 0 || bench_check_draws(&e->run)));
     if (o->prompts)
         return prepare_prompts(e) && bench_tell_sampling(&e->run, stdout);
     if (o->machine.plan)

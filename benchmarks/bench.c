@@ -12,7 +12,7 @@ static bool can_be_scored(const Task *task)
 {
     Scorer *scorer = scorer_open(task);
     scorer_close(scorer);
-    return scorer != NULL || fail_in("%s", task->name);
+    return scorer != NULL;
 }
 
 // Its TASK.jsonl would be another file of the run.
@@ -39,10 +39,18 @@ static bool add_task(Bench *run, size_t *capacity, const char *name)
     asking->samples = run->o->samples > 0 ? run->o->samples : task->samples;
     asking->max_new_tokens = run->o->max_new_tokens > 0 ? run->o->max_new_tokens : task->max_new_tokens;
     asking->temperature = run->o->temperature >= 0 ? run->o->temperature : task->temperature;
-    if (asking->samples > 1 && asking->temperature == 0 && !task->shuffle) // which asks each sample otherwise
-        return fail_as(ERROR_USAGE,
-                       "%s: %" PRId64 " samples at temperature 0 are one and the same; give a --%stemperature",
-                       asking->task.name, asking->samples, run->option);
+    return true;
+}
+
+bool bench_check_draws(const Bench *run)
+{
+    for (size_t i = 0; i < run->count; i++) {
+        const Asking *a = &run->list[i];
+        if (a->samples > 1 && a->temperature == 0 && !a->task.o.shuffle) // which asks each sample otherwise
+            return fail_as(ERROR_USAGE,
+                           "%s: %" PRId64 " samples at temperature 0 are one and the same; give a --%stemperature",
+                           a->task.name, a->samples, run->option);
+    }
     return true;
 }
 

@@ -45,6 +45,8 @@ void bench_close(Bench *run);
 
 const Asking *bench_task(const Bench *run, const char *name); // NULL: it has no such task
 
+bool bench_check_draws(const Bench *run); // before a model answers: refuses several samples that would be alike
+
 // Writes prompts.jsonl. Fails where there are others: what was answered would belong to other questions.
 bool bench_write_prompts(Bench *run, Encoder *encoder);
 

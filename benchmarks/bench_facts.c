@@ -157,7 +157,8 @@ static bool put_sampling(json_t *about, const Asking *asking, const json_t *fact
     bool remote = json_object_get(facts, "endpoint") != NULL;
     TRY(put(about, "samples", json_integer(asking->samples)));
     if (json_object_get(facts, "responses") != NULL)
-        return put(about, "sampling", json_string("unknown: somebody else has generated"));
+        return put(about, "sampling", json_string("unknown: somebody else has generated")) &&
+               (asking->samples == o->samples || put(about, "as_the_task_says", json_false()));
     if (remote && o->completion)
         TRY(put(about, "prompt", json_string("a user's turn, since a server takes no text to go on with")));
     if (remote)
@@ -200,6 +201,17 @@ static bool put_left_out(json_t *figures, const Asking *asking)
                          put(json_object_get(figures, "about"), "as_the_task_says", json_false()));
 }
 
+// Where a context ended responses before the task would have.
+static bool put_context(json_t *figures, const Asking *asking)
+{
+    json_t *about = json_object_get(figures, "about"), *cut = json_object_get(figures, "shortest_cut");
+    json_int_t tokens = json_integer_value(cut);
+    return !json_is_integer(cut) || tokens >= asking->max_new_tokens || json_object_get(about, "sampling") != NULL ||
+           (put(about, "context",
+                json_sprintf("cut off responses after as few as %" JSON_INTEGER_FORMAT " tokens", tokens)) &&
+            put(about, "as_the_task_says", json_false()));
+}
+
 static bool put_task(json_t *summary, const Bench *run, const Asking *asking, const json_t *facts)
 {
     Bytes path = {0};
@@ -207,7 +219,7 @@ static bool put_task(json_t *summary, const Bench *run, const Asking *asking, co
     bool ok = bytes_printf(&path, "%s/%s.jsonl", run->o->out, asking->task.name) &&
               (figures = figures_of(&asking->task, path.data)) != NULL &&
               put(figures, "about", about(run, asking, facts)) && put_left_out(figures, asking) &&
-              put(summary, asking->task.name, json_incref(figures));
+              put_context(figures, asking) && put(summary, asking->task.name, json_incref(figures));
     json_decref(figures);
     bytes_free(&path);
     return ok;

@@ -35,6 +35,13 @@ static bool name_by_facts(Bytes *name, const json_t *facts)
                         json_integer_value(json_object_get(facts, "sample")));
 }
 
+// A row's name, as tools call it, or as the task's data do.
+static const json_t *id_of(const Theirs *t, const json_t *row)
+{
+    const json_t *id = task_field(row, "id|custom_id|doc_id");
+    return id != NULL || t->run->count > 1 ? id : task_field(row, t->run->list[0].task.o.id);
+}
+
 static bool has_task(const Bench *run, const char *id)
 {
     for (size_t i = 0; i < run->count; i++) {
@@ -75,7 +82,7 @@ static bool next_sample(Theirs *t, const json_t *row, const char *id, int64_t *s
 
 static bool name_of(Theirs *t, Bytes *name, const json_t *row, const char *where)
 {
-    const json_t *facts = json_object_get(row, "evaluate"), *id = json_object_get(row, "id");
+    const json_t *facts = json_object_get(row, "evaluate"), *id = id_of(t, row);
     Bytes text = {0};
     int64_t sample;
     if (json_is_object(facts))
@@ -130,7 +137,7 @@ static bool take(Theirs *t, Text line, const char *where)
     size_t place;
     json_t *row = json_parse(line.data, line.size, where);
     bool ok = row != NULL;
-    bool with_id = json_object_get(row, "evaluate") != NULL || json_object_get(row, "id") != NULL;
+    bool with_id = json_object_get(row, "evaluate") != NULL || id_of(t, row) != NULL;
     if (ok && t->names.count > 0 && with_id != t->with_ids)
         ok = fail("%s: some rows have an id, and others none", where);
     t->with_ids = with_id;
@@ -210,9 +217,16 @@ static bool write_joined(Theirs *t)
     bool ok = atomic_open(&j.file, t->run->responses.data);
     TRY(ok);
     ok = each_line(&j, t->run->prompts.data, join);
-    if (ok && j.number < (int64_t)t->names.count && t->run->o->limit == 0)
-        fprintf(stderr, "%s: %" PRId64 " of its responses belong to no prompt of this run\n", t->path,
-                (int64_t)t->names.count - j.number);
+    int64_t more = (int64_t)t->names.count - j.number;
+    if (ok && more > 0 && !t->with_ids && (t->run->o->limit == 0 || t->run->count > 1))
+        ok = fail("%s: has %zu responses without ids to %" PRId64 " prompts; --samples K takes K of them to each "
+                  "question, one behind the other",
+                  t->path, t->names.count, j.number);
+    if (ok && more > 0 && t->run->o->limit == 0)
+        fprintf(stderr,
+                "%s: %" PRId64 " of its responses belong to no prompt of this run (--samples K takes K to each "
+                "question)\n",
+                t->path, more);
     ok = ok && atomic_commit(&j.file);
     if (!ok)
         atomic_abort(&j.file);

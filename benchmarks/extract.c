@@ -23,6 +23,7 @@ struct Extractor {
     pcre2_compile_context *newlines;
     pcre2_match_context *limits;
     pcre2_match_data *match;
+    bool gave_up; // a pattern, on the text at hand
 };
 
 static const char PLACE_OF_OPTIONS[] = "{options}";
@@ -145,7 +146,9 @@ static Text search(Extractor *e, const Pattern *p, const pcre2_code *code, Text 
     uint32_t groups = 0, flags = PCRE2_NO_UTF_CHECK;
     pcre2_pattern_info(code, PCRE2_INFO_CAPTURECOUNT, &groups);
     pcre2_set_match_limit(e->limits, (uint32_t)smaller(STEPS_LEAST + STEPS_PER_BYTE * (int64_t)text.size, INT32_MAX));
-    for (size_t at = 0; pcre2_match(code, (PCRE2_SPTR)text.data, text.size, at, flags, e->match, e->limits) >= 0;) {
+    int matched;
+    for (size_t at = 0;
+         (matched = pcre2_match(code, (PCRE2_SPTR)text.data, text.size, at, flags, e->match, e->limits)) >= 0;) {
         const PCRE2_SIZE *group = bounds + (groups > 0 ? 2 : 0);
         found = group[0] == PCRE2_UNSET ? (Text){NULL, 0} : text_between(text.data + group[0], text.data + group[1]);
         if (p->first)
@@ -153,6 +156,7 @@ static Text search(Extractor *e, const Pattern *p, const pcre2_code *code, Text 
         flags = PCRE2_NO_UTF_CHECK | (bounds[1] == bounds[0] ? PCRE2_NOTEMPTY_ATSTART : 0); // as finditer goes on
         at = bounds[1];
     }
+    e->gave_up = e->gave_up || (matched < 0 && matched != PCRE2_ERROR_NOMATCH);
     return p->filled && found.size == 0 ? (Text){NULL, 0} : found;
 }
 
@@ -176,6 +180,7 @@ Text extractor_find(Extractor *e, Text text, const Text *options, size_t option_
 {
     Text found = {NULL, 0};
     *option = -1;
+    e->gave_up = false;
     text.data = text.size > 0 ? text.data : "";
     for (size_t i = 0; found.data == NULL && i < e->count; i++) {
         Pattern *p = &e->patterns[i];
@@ -194,3 +199,5 @@ Text extractor_find(Extractor *e, Text text, const Text *options, size_t option_
     }
     return found;
 }
+
+bool extractor_gave_up(const Extractor *e) { return e->gave_up; }

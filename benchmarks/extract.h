@@ -14,4 +14,7 @@ void extractor_close(Extractor *extractor);
 // first option that reads like it, where that pattern looks for options; else -1.
 Text extractor_find(Extractor *extractor, Text text, const Text *options, size_t option_count, int *option);
 
+// Whether in the last text a pattern took too many steps, and so found nothing.
+bool extractor_gave_up(const Extractor *extractor);
+
 #endif

@@ -92,7 +92,7 @@ static bool read_prompts(InTraining *t, Encoder *encoder, const ModelFiles *file
 static bool make_prompts(InTraining *t, const Options *given, const ModelFiles *files)
 {
     Encoder *encoder = NULL;
-    bool ok = bench_open(&t->bench, &t->options, given, true) && can_ask(t, files) &&
+    bool ok = bench_open(&t->bench, &t->options, given, true) && bench_check_draws(&t->bench) && can_ask(t, files) &&
               (encoder = encoder_open(files->tokenizer)) != NULL && bench_write_prompts(&t->bench, encoder) &&
               read_prompts(t, encoder, files);
     encoder_close(encoder);

@@ -66,7 +66,9 @@ bool judging_open(Judge **judge, const JudgingOptions *o, const MachineOptions *
                                         .prompt = o->judge_prompt,
                                         .yes = asked.yes,
                                         .no = asked.no,
-                                        .journal = journal});
+                                        .journal = journal,
+                                        .url_option = "--judge-endpoint",
+                                        .waiting = tell_of_waiting});
     free(journal);
-    return *judge != NULL && judge_greet(*judge, tell_of_waiting);
+    return *judge != NULL;
 }

@@ -33,8 +33,8 @@ typedef struct JudgingQuestion {
 const JudgingQuestion *judging_protocol(void);           // simple-evals'
 const char *judging_form(const JudgingOptions *options); // whose question it is, or the file of another one
 
-// Opens the judge, with its journal in folder/judge.jsonl: what it has said once is not asked again. *judge is NULL
-// where none is wanted.
+// Opens the judge, with its journal in folder/judge.jsonl: what it has said once is not asked again, and a server that
+// has nothing to be asked need not be there. *judge is NULL where none is wanted.
 bool judging_open(Judge **judge, const JudgingOptions *options, const MachineOptions *machine, const char *folder);
 
 #endif

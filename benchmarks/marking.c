@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { NOT_ASKED = -2, UNDECIDED = -1 }; // else a judge's verdict: 1 equal, 0 not
+
 typedef struct Drawn { // a response without an answer, for which the task draws
     int64_t place;     // among the task's responses
     Bytes category;
@@ -26,8 +28,10 @@ typedef struct Marking {
     Drawn *drawn; // (count)
     size_t count, capacity, used;
     Judge *judge;   // or NULL
-    int8_t *judged; // (judged_count) of each response: 1 equal, 0 not, -1 no verdict
+    int8_t *judged; // (judged_count) of each response
     size_t judged_count, judged_capacity;
+    int64_t asked, decided; // answers
+    int64_t gave_up;        // responses that a pattern gave up on
     bool writing;
     int64_t place; // of the present response
     Bytes line;
@@ -121,8 +125,11 @@ static bool ask_judge(Marking *v, const Given *g, const Marks *m)
     Text problem = json_text(json_object_get(g->facts, "asked"));
     TRY(grow(&v->judged, &v->judged_capacity, (size_t)v->place + 1, sizeof *v->judged));
     while (v->judged_count <= (size_t)v->place)
-        v->judged[v->judged_count++] = -1;
-    return !asks_judge(v, m) || judge_ask(v->judge, (uint64_t)v->place, problem, g->question.reference, m->answer);
+        v->judged[v->judged_count++] = UNDECIDED;
+    if (!asks_judge(v, m))
+        return true;
+    v->asked++;
+    return judge_ask(v->judge, (uint64_t)v->place, problem, g->question.reference, m->answer);
 }
 
 static bool hear_judge(Marking *v)
@@ -130,10 +137,24 @@ static bool hear_judge(Marking *v)
     uint64_t place;
     double score;
     const char *why;
+    Bytes first = {0}; // why it decided nothing
     TRY(judge_work(v->judge, INFINITY));
-    while (judge_next(v->judge, &place, &score, &why))
-        v->judged[place] = isnan(score) ? -1 : score > 0;
-    return true;
+    while (judge_next(v->judge, &place, &score, &why)) {
+        v->judged[place] = isnan(score) ? UNDECIDED : score > 0;
+        v->decided += !isnan(score);
+        if (isnan(score) && first.size == 0)
+            TRY(bytes_text(&first, why == NULL ? "" : why));
+    }
+    bool ok = v->asked == 0 || v->decided > 0 ||
+              fail("%s: the judge decided nothing about %" PRId64 " answers (%s); is --judge-form the one it knows?",
+                   v->task->name, v->asked, first.data);
+    if (ok && v->decided < v->asked)
+        fprintf(stderr,
+                "%s: the judge decided %" PRId64 " of %" PRId64 " answers, and the others go by rule; the first: %s. "
+                "The same command asks again where a reply was missing\n",
+                v->task->name, v->decided, v->asked, first.data);
+    bytes_free(&first);
+    return ok;
 }
 
 // ---- a row
@@ -163,9 +184,10 @@ static bool put_marks(Bytes *line, const Marks *m, int8_t judged)
         (m->letter == 0 || row_text(line, "letter", &m->letter, 1)));
     return put_bool(line, "right", m->right) && put_bool(line, "strict", m->strict) &&
            row_text(line, "rule", m->rule, strlen(m->rule)) && put_bool(line, "found", m->found) &&
-           put_bool(line, "readable", m->readable) && put_bool(line, "drawn", m->drawn) &&
-           row_number(line, "by_chance", m->by_chance) && (judged < 0 || put_bool(line, "judge", judged > 0)) &&
-           bytes_text(line, "}\n");
+           put_bool(line, "readable", m->readable) && (!m->gave_up || put_bool(line, "gave_up", true)) &&
+           put_bool(line, "drawn", m->drawn) && row_number(line, "by_chance", m->by_chance) &&
+           (judged != UNDECIDED || bytes_text(line, ",\"judge\":null")) &&
+           (judged < 0 || put_bool(line, "judge", judged > 0)) && bytes_text(line, "}\n");
 }
 
 static bool write_row(Marking *v, Text row, Text facts, const Marks *marks, int8_t judged)
@@ -186,11 +208,12 @@ static bool mark(Marking *v, Text row, Text facts, const Given *g)
     bool draws = v->task->o.unanswered.place == UNANSWERED_OWN && !marks.found;
     if (!v->writing)
         return (v->judge == NULL || ask_judge(v, g, &marks)) && (!draws || remember(v, g, &marks));
+    v->gave_up += marks.gave_up;
     if (g->cut && !marks.ended && marks.strict) { // as where rewards are given: it may have gone on to another answer
         marks.strict = false;
         snprintf(marks.rule, sizeof marks.rule, "cut off");
     }
-    int8_t judged = asks_judge(v, &marks) ? v->judged[v->place] : -1;
+    int8_t judged = asks_judge(v, &marks) ? v->judged[v->place] : NOT_ASKED;
     if (judged >= 0)
         marks.right = judged > 0;
     return write_row(v, row, facts, draws ? &v->drawn[v->used++].marks : &marks, judged);
@@ -251,6 +274,12 @@ static bool write_task(const Asking *asking, const char *responses, const char *
     if (ok && !(ok = pass(&v, responses, true)))
         atomic_abort(&v.file);
     ok = ok && atomic_commit(&v.file);
+    if (ok && v.gave_up > 0)
+        fprintf(stderr,
+                "%s: on %" PRId64
+                " responses a pattern of extract took too many steps; they count as without an answer "
+                "(gave_up in %s)\n",
+                v.task->name, v.gave_up, path.data);
     for (size_t i = 0; i < v.count; i++)
         bytes_free(&v.drawn[i].category);
     free(v.drawn);

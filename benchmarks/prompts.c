@@ -47,6 +47,19 @@ static bool read_examples(Prompts *p)
 
 static bool is_same(Text a, Text b) { return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0); }
 
+static bool is_example(const Prompts *p, const Question *q)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        const Question *e = &p->examples[i];
+        size_t same = 0;
+        while (same < q->option_count && same < e->option_count && is_same(e->options[same], q->options[same]))
+            same++;
+        if (is_same(e->asked, q->asked) && same == q->option_count && same == e->option_count)
+            return true;
+    }
+    return false;
+}
+
 // The first `wanted` examples of the question's category.
 static size_t choose(const Prompts *p, const Question *q, size_t wanted, Question *chosen)
 {
@@ -179,11 +192,15 @@ static bool ask(Prompts *p, Text row, int64_t number, const char *where)
         ok = question_read(&q, &asking->task, row, where, false);
         if (ok && p->orders != NULL)
             question_shuffle(&q, p->orders[sample * asking->rows + number]);
+        if (ok && sample == 0 && is_example(p, &q))
+            ok = fail("%s: is one of the worked examples in %s, which give its answer away; the task %s reads %s",
+                      where, asking->shots, asking->task.name, asking->task.o.data);
         Text id = ok ? id_of(&q, number, digits) : (Text){0};
         if (ok && sample == 0 && (ok = memchr(id.data, 0, id.size) == NULL || fail("%s: its name holds a NUL", where)))
             ok = name_number(&p->ids, id.data, id.size, &place) &&
                  ((place + 1 == p->ids.count && (int64_t)place == number) ||
-                  fail("%s: another row has its name, %.*s", where, (int)id.size, id.data));
+                  fail("%s: another row has its name, %.*s%s", where, (int)id.size, id.data,
+                       q.id.data == NULL ? "; a row without an id is called by its number" : ""));
         ok = ok && write_prompt(p, &q, number, sample, id);
         question_free(&q);
     }

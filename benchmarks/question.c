@@ -1,6 +1,7 @@
 // A row becomes a question, and a question a prompt: see question.h.
 #include "benchmarks/question.h"
 #include "benchmarks/python_text.h"
+#include "base/number.h"
 #include <stdlib.h>
 #include "base/text.h"
 #include <string.h>
@@ -16,14 +17,16 @@ typedef struct RowOf {
 static bool missing(const RowOf *r, const char *field)
 {
     return fail("%s: there is no field %s, which the task %s reads (%s); for other names of fields, write the lines of "
-                "./evaluate --show %s to a file of your own, change them, and name that file in --tasks",
-                r->where, field, r->task->name, r->task->o.data, r->task->name);
+                "./evaluate --show %s to a file of your own, change them, and name that file in its place",
+                r->where, field, r->task->name, r->task->o.data, r->task->given);
 }
 
-// A text, or a number as it is spelled; of a list the first element.
-static bool text_of(const RowOf *r, const char *field, const json_t *value, Text spelled, Text *text)
+// A text, or a number as it is spelled; of a list the only element, or the first.
+static bool text_of(const RowOf *r, const char *field, const json_t *value, Text spelled, bool first, Text *text)
 {
-    if (json_is_array(value) && json_array_size(value) > 0) {
+    if (json_array_size(value) > 1 && !first)
+        return fail("%s: %s is a list of %zu; make it one text", r->where, field, json_array_size(value));
+    if (json_array_size(value) > 0) {
         value = json_array_get(value, 0);
         spelled = json_first_element(spelled);
     }
@@ -32,7 +35,17 @@ static bool text_of(const RowOf *r, const char *field, const json_t *value, Text
     else if (json_is_number(value) && strchr("0123456789-", spelled.data[0]) != NULL && spelled.data[1] != 'I')
         *text = spelled;
     else
-        return fail("%s: %s is neither a text nor a number", r->where, field);
+        return fail("%s: %s is neither a text nor a number; write it as a text, \"...\"", r->where, field);
+    return true;
+}
+
+// A text that is made of a row's values lives as long as the question.
+static bool made_text(Question *q, const char *data, size_t size, Text *text)
+{
+    json_t *kept = json_stringn(data, size);
+    if ((q->made == NULL && (q->made = json_array()) == NULL) || json_array_append_new(q->made, kept) != 0)
+        return fail("no memory for a question");
+    *text = (Text){json_string_value(kept), json_string_length(kept)};
     return true;
 }
 
@@ -54,7 +67,7 @@ static Text spelled(const RowOf *r, const char *names)
 static bool read_field(const RowOf *r, const char *names, Text *text)
 {
     const json_t *value = task_field(r->question->row, names);
-    return value == NULL ? missing(r, names) : text_of(r, names, value, spelled(r, names), text);
+    return value == NULL ? missing(r, names) : text_of(r, names, value, spelled(r, names), false, text);
 }
 
 static bool may_read_field(const RowOf *r, const char *names, Text *text)
@@ -65,13 +78,20 @@ static bool may_read_field(const RowOf *r, const char *names, Text *text)
 static bool add_option(const RowOf *r, const char *field, const json_t *value)
 {
     Question *q = r->question;
-    if (!json_is_string(value))
-        return fail("%s: %s: an option is not a text", r->where, field);
-    if (strcmp(json_string_value(value), r->task->o.drop_option) == 0 && r->task->o.drop_option[0] != 0)
+    char number[NUMBER_TEXT];
+    Text option = {json_string_value(value), json_string_length(value)};
+    if (json_is_integer(value))
+        snprintf(number, sizeof number, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+    else if (json_is_real(value))
+        number_text(number, json_real_value(value));
+    if (json_is_number(value))
+        TRY(made_text(q, number, strlen(number), &option));
+    else if (!json_is_string(value))
+        return fail("%s: %s: an option is neither a text nor a number; write it as a text, \"...\"", r->where, field);
+    if (strcmp(option.data, r->task->o.drop_option) == 0 && r->task->o.drop_option[0] != 0)
         return true;
     if (q->option_count == LETTERS_MOST)
         return fail("%s: %s: has more than %d options", r->where, field, LETTERS_MOST);
-    Text option = {json_string_value(value), json_string_length(value)};
     q->options[q->option_count++] = r->task->o.strip_options ? python_strip(option) : option;
     return true;
 }
@@ -99,26 +119,72 @@ static bool read_options(const RowOf *r)
 
 static bool is_same(Text a, Text b) { return a.size == b.size && memcmp(a.data, b.data, a.size) == 0; }
 
+// The answer's text; a list of several is one answer, "8, 9".
+static bool read_answer(const RowOf *r)
+{
+    const char *field = r->task->o.answer;
+    const json_t *value = task_field(r->question->row, field), *one;
+    Bytes all = {0};
+    size_t i;
+    if (json_array_size(value) < 2)
+        return read_field(r, field, &r->question->answer);
+    if (r->task->o.first_answer)
+        return text_of(r, field, value, spelled(r, field), true, &r->question->answer);
+    bool ok = true;
+    json_array_foreach (value, i, one) {
+        char *text = json_is_string(one) || json_is_number(one)
+                         ? json_dumps(one, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15))
+                         : NULL;
+        ok = ok && (text != NULL || fail("%s: %s holds what is neither a text nor a number", r->where, field)) &&
+             bytes_text(&all, i == 0 ? "" : ", ") &&
+             bytes_text(&all, json_is_string(one) ? json_string_value(one) : text);
+        free(text);
+    }
+    ok = ok && made_text(r->question, all.data, all.size, &r->question->answer);
+    bytes_free(&all);
+    return ok;
+}
+
+// "B", "b", "(B)": its place.
+static size_t place_of_letter(Text answer)
+{
+    answer = text_trimmed(answer);
+    if (answer.size == 3 && answer.data[0] == '(' && answer.data[2] == ')')
+        answer = (Text){answer.data + 1, 1};
+    char c = answer.size == 1 ? answer.data[0] : 0;
+    return c >= 'A' && c <= 'Z' ? (size_t)(c - 'A') : c >= 'a' && c <= 'z' ? (size_t)(c - 'a') : LETTERS_MOST;
+}
+
+static size_t place_of_index(Text answer) // "3"
+{
+    answer = text_trimmed(answer);
+    size_t place = 0;
+    for (size_t i = 0; i < answer.size; i++)
+        place = answer.data[i] < '0' || answer.data[i] > '9' || i > 2 ? LETTERS_MOST
+                                                                      : 10 * place + (size_t)(answer.data[i] - '0');
+    return answer.size == 0 ? LETTERS_MOST : place;
+}
+
 // Which option the answer names.
 static bool read_right(const RowOf *r)
 {
     Question *q = r->question;
     const char *field = r->task->o.answer;
     AnswerForm form = (AnswerForm)r->task->o.answer_form.place;
-    const json_t *value = task_field(q->row, field);
     q->right = 0;
     if (form == FORM_FIRST)
         return true;
-    TRY(read_field(r, field, &q->answer));
+    if (task_field(q->row, field) == NULL)
+        return missing(r, field);
+    TRY(read_answer(r));
     if (text_trimmed(q->answer).size == 0)
         return fail("%s: %s is empty", r->where, field);
     if (form == FORM_TEXT)
         return true;
     if (form == FORM_LETTER)
-        q->right = q->answer.size == 1 ? (size_t)(q->answer.data[0] - 'A') : LETTERS_MOST;
+        q->right = place_of_letter(q->answer);
     else if (form == FORM_INDEX)
-        q->right =
-            json_is_integer(value) && json_integer_value(value) >= 0 ? (size_t)json_integer_value(value) : LETTERS_MOST;
+        q->right = place_of_index(q->answer);
     else
         while (q->right < q->option_count && !is_same(q->options[q->right], q->answer))
             q->right++;
@@ -169,6 +235,9 @@ static bool read_worked(const RowOf *r)
     Question *q = r->question;
     const TaskOptions *o = &r->task->o;
     TRY(o->worked[0] == 0 || read_field(r, o->worked, &q->worked));
+    if (o->worked[0] != 0 && text_trimmed(q->worked).size == 0)
+        return fail("%s: %s is empty, and an example needs its worked answer; the task %s reads %s", r->where,
+                    o->worked, r->task->name, o->data);
     const char *from = o->worked_from, *at = q->worked.data, *found;
     if (from[0] == 0 || at == NULL)
         return true;
@@ -185,7 +254,7 @@ bool question_read(Question *q, const Task *task, Text row, const char *where, b
 {
     RowOf r = {q, task, where};
     int64_t odd;
-    *q = (Question){0};
+    *q = (Question){.where = example ? NULL : where};
     TRY(bytes_append(&q->line, row.data, row.size) &&
         (q->row = json_parse_row(q->line.data, q->line.size, where, &odd)) != NULL);
     if (!json_is_object(q->row))
@@ -200,6 +269,7 @@ bool question_read(Question *q, const Task *task, Text row, const char *where, b
 void question_free(Question *q)
 {
     json_decref(q->row);
+    json_decref(q->made);
     json_fields_free(&q->fields);
     bytes_free(&q->line);
     bytes_free(&q->changed);
@@ -270,7 +340,8 @@ static bool put_text(Bytes *out, Text text, const Wording *w, const char *name)
 static bool put_field(Bytes *out, const Wording *w, const char *field)
 {
     Text text = {0};
-    RowOf r = {.question = (Question *)w->question, .task = w->task, .where = "the row"};
+    RowOf r = {.question = (Question *)w->question, .task = w->task, .where = w->question->where};
+    r.where = r.where == NULL ? "an example" : r.where;
     return read_field(&r, field, &text) && bytes_append(out, text.data, text.size);
 }
 

@@ -6,7 +6,8 @@
 #include "json/json_source.h"
 
 typedef struct Question {
-    json_t *row; // owns what the texts point into
+    json_t *row, *made; // own what the texts point into
+    const char *where;  // file and line, as long as the caller's text lives; of an example NULL
     Bytes line;
     JsonFields fields;
     Text id;                    // data NULL: the row has none

@@ -27,7 +27,7 @@ Scorer *scorer_open(const Task *task)
         return NULL;
     s->task = task;
     python_random_seed(&s->draws, SEED_OF_DRAWS);
-    s->extractor = extractor_open(&task->o.extract, task->name);
+    s->extractor = extractor_open(&task->o.extract, task->given);
     if (s->extractor != NULL)
         return s;
     scorer_close(s);
@@ -195,6 +195,7 @@ bool scorer_mark(Scorer *s, const AskedQuestion *q, int64_t sample, Text respons
          found = extractor_find(s->extractor, own, q->options, q->option_count, &option);
     if (found.size == 0 && own.size < read.size)
         found = extractor_find(s->extractor, read, q->options, q->option_count, &option);
+    m->gave_up = found.size == 0 && extractor_gave_up(s->extractor);
     m->ended = own.size < read.size;
     m->found = found.size > 0;
     m->answer = found;

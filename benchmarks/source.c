@@ -45,6 +45,8 @@ static bool next_field(Source *s, Bytes *field, bool *last)
     }
     const char *behind = s->text.data + s->next;
     *last = *behind != ',';
+    if (*behind == '\r' && behind[1] != '\n')
+        return fail("a line ends in a carriage return alone; end lines with newlines");
     if (*last && *behind != 0 && *behind != '\n' && strncmp(behind, "\r\n", 2) != 0)
         return fail("a field goes on behind its closing \"");
     s->next += *behind == 0 ? 0 : *behind == '\r' ? 2 : 1;
@@ -70,10 +72,16 @@ static bool read_columns(Source *s)
 static bool open_csv(Source *s)
 {
     TRY(file_read(&s->text, s->path, CSV_LIMIT));
+    if (s->text.size > 1 && memcmp(s->text.data, "\x1f\x8b", 2) == 0)
+        return fail("%s: is compressed by gzip; decompress it first, or call JSONL .jsonl.gz", s->path);
     if (memchr(s->text.data, 0, s->text.size) != NULL)
         return fail("%s: holds a NUL byte; it is no CSV file", s->path);
     s->next = strncmp(s->text.data, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
-    return read_columns(s) || fail_in("%s:1", s->path);
+    if (s->text.data[s->next] == '{')
+        return fail("%s:1: looks like JSONL; then call it .jsonl", s->path);
+    TRY(read_columns(s) || fail_in("%s:1", s->path));
+    return s->column_count > 1 || strpbrk(s->columns[0].data, ";\t") == NULL ||
+           fail("%s:1: has no comma; fields have to be separated by commas", s->path);
 }
 
 static bool next_csv(Source *s)

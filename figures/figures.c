@@ -180,6 +180,7 @@ static bool put_shares(json_t *object, const Verdicts *v)
     double all = (double)v->responses, drew = (double)v->drawn;
     TRY(put(object, "shares", shares) &&
         put(shares, "cut_off", v->ended == 0 ? json_null() : ratio((double)v->cut_off, (double)v->ended)) &&
+        put(shares, "ends_known", ratio((double)v->ended, all)) &&
         put(shares, "without_answer", ratio((double)v->without_answer, all)) &&
         put(shares, "unreadable", ratio((double)v->unreadable, all)));
     TRY(put(object, "drawn", drawn) && put(drawn, "count", json_integer(v->drawn)) &&
@@ -189,6 +190,11 @@ static bool put_shares(json_t *object, const Verdicts *v)
         put(disagreements, "count", json_integer(v->only_protocol + v->only_strict)) &&
         put(disagreements, "only_protocol", json_integer(v->only_protocol)) &&
         put(disagreements, "only_strict", json_integer(v->only_strict)));
+    if (v->asked > 0)
+        TRY(put(object, "judged",
+                json_pack("{s:I, s:I}", "asked", (json_int_t)v->asked, "decided", (json_int_t)v->decided)));
+    if (isfinite(v->shortest_cut))
+        TRY(put(object, "shortest_cut", json_integer((json_int_t)v->shortest_cut)));
     return put(object, "response_tokens", ratio(v->tokens, (double)v->counted));
 }
 

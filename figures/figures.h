@@ -10,7 +10,8 @@
 // question: its number in the data, from 0; rows of one question are neighbours, in the order of the data, its samples
 // in theirs. categories: one for each of the task's fields, null where the row has none. options and letter are absent
 // for other questions; tokens is absent where a server generated,
-// finish_reason where somebody else does not say it.
+// finish_reason where somebody else does not say it. judge: what a judge said, null where it decided nothing; absent
+// where none was asked.
 //
 // summary.json holds one object for each task, by its name:
 //
@@ -30,12 +31,15 @@
 //   by_field            of each further field such an object, by the field's name
 //   pass_at_k           {"1": ..., "2": ..., "4": ...} and the most that all questions have, where that is above 1
 //                       (evaluation/attempts.h)
-//   shares              of responses: cut_off (finish_reason "length"), without_answer (nothing was found), unreadable
+//   shares              of responses: ends_known (how they ended), of those cut_off (finish_reason "length"); without_answer (nothing was found), unreadable
 //                       (found, but no answer)
 //   drawn               {count, share, by_chance, right}: a letter was drawn; of these, the share that is right by
 //                       chance, and the share that came out right
 //   disagreements       {count, only_protocol, only_strict}: responses that only one of the two calls right
+//   judged              {asked, decided}: answers that a judge was asked about, and those that it decided; the others'
+//                       verdicts are the rules'. Absent without a judge
 //   response_tokens     the mean; null where no row has tokens
+//   shortest_cut        tokens of the shortest response that was cut off; absent where none was
 //   about               what the program adds for people: model, sampling, template, stop, data, ... (any JSON)
 //
 // Without questions a score is null, and with one alone its error is. Shares, scores and errors are between 0 and 1

@@ -129,7 +129,9 @@ static bool append_shares(Bytes *out, const json_t *figures)
     TRY(bytes_printf(
         out, "  of %" JSON_INTEGER_FORMAT " responses: ", json_integer_value(json_object_get(figures, "responses"))));
     TRY(json_is_number(json_object_get(shares, "cut_off"))
-            ? bytes_printf(out, "cut off %.2f%%", 100 * number_of(shares, "cut_off"))
+            ? bytes_printf(out, "cut off %.2f%%", 100 * number_of(shares, "cut_off")) &&
+                  (number_of(shares, "ends_known") == 1 ||
+                   bytes_printf(out, " of the %.2f%% of which it is known", 100 * number_of(shares, "ends_known")))
             : bytes_text(out, "how they ended is unknown"));
     TRY(bytes_printf(out, ", without an answer %.2f%%, with one that no rule can read or compare %.2f%%",
                      100 * number_of(shares, "without_answer"), 100 * number_of(shares, "unreadable")));
@@ -142,6 +144,11 @@ static bool append_shares(Bytes *out, const json_t *figures)
             "the micro average are luck",
             100 * number_of(drawn, "share"), 100 * number_of(drawn, "by_chance"), 100 * number_of(drawn, "right"),
             100 * number_of(drawn, "share") * number_of(drawn, "right")));
+    const json_t *judged = json_object_get(figures, "judged");
+    TRY(judged == NULL ||
+        bytes_printf(
+            out, "\n  judged: %.0f of %.0f answers%s", number_of(judged, "decided"), number_of(judged, "asked"),
+            number_of(judged, "decided") < number_of(judged, "asked") ? "; the others' verdicts are the rules'" : ""));
     return bytes_printf(
         out, "\n  right by the protocol and not strictly: %.0f responses; strictly and not by the protocol: %.0f\n",
         number_of(differ, "only_protocol"), number_of(differ, "only_strict"));

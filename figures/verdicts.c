@@ -1,6 +1,7 @@
 // TASK.jsonl as verdicts by question: see figures_internal.h. Texts are read past, but for their beginnings.
 #include "figures/figures_internal.h"
 #include "rows/lines.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -146,14 +147,18 @@ static bool take_row(Verdicts *v, const json_t *row, const char *where)
     v->by_chance += drawn ? by_chance : 0;
     v->only_protocol += right && !strict;
     v->only_strict += strict && !right;
+    v->asked += json_object_get(row, "judge") != NULL;
+    v->decided += json_is_boolean(json_object_get(row, "judge"));
     v->counted += tokens >= 0;
+    if (tokens >= 0 && figures_cut_off(reason))
+        v->shortest_cut = fmin(v->shortest_cut, tokens);
     v->tokens += tokens >= 0 ? tokens : 0;
     return true;
 }
 
 bool verdicts_read(Verdicts *v, const char *path, size_t fields)
 {
-    *v = (Verdicts){.fields = fields, .names = allocate(fields + 1, sizeof *v->names)};
+    *v = (Verdicts){.fields = fields, .shortest_cut = INFINITY, .names = allocate(fields + 1, sizeof *v->names)};
     LineReader reader;
     TRY(v->names != NULL && lines_open(&reader, path));
     const char *text;

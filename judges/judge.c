@@ -32,7 +32,7 @@ typedef struct Question {
 typedef struct Judge {
     JudgeOptions options;
     JudgeForm form;
-    bool remote, ends_unsaid; // ends_unsaid: its server gives no finish_reason
+    bool remote, greeted, ends_unsaid; // ends_unsaid: its server gives no finish_reason
     Verdicts verdicts;
     Heard heard;
     Session session;
@@ -348,6 +348,10 @@ bool judge_ask(Judge *j, uint64_t tag, Text problem, Text reference, Text answer
     bytes_clear(&q->said);
     bool same = same_is_asked(j, q);
     append(&j->pending, q);
+    if (j->options.waiting != NULL && !j->greeted) { // by a question of its own, which is in the place of this one
+        j->greeted = true;
+        TRY(judge_greet(j, j->options.waiting) && write_key(j, q, problem, reference, answer));
+    }
     TRY(same || (j->remote ? ask_endpoint(j, q) : ask_folder(j, q)));
     return !failed(q) || settle(j, q); // it could not be asked
 }
@@ -410,25 +414,29 @@ static bool gave_up(const char *finish_reason)
     return strcmp(finish_reason, "abort") == 0 || strcmp(finish_reason, "error") == 0;
 }
 
-static bool not_let_in(const EndpointAnswer *a)
+static const char *url_option(const Judge *j)
 {
-    return fail("--endpoint: the judge's server rejects the key: %s, the environment variable with its key", a->error);
+    return j->options.url_option != NULL ? j->options.url_option : "--endpoint";
+}
+
+static bool not_let_in(const Judge *j, const EndpointAnswer *a)
+{
+    return fail("%s: the judge's server rejects the key: %s, the environment variable with its key", url_option(j),
+                a->error);
 }
 
 static bool not_there(const Judge *j, const EndpointAnswer *a)
 {
     if (a->status == 401 || a->status == 403)
-        return not_let_in(a);
+        return not_let_in(j, a);
     if (a->status >= 300 && a->status < 500 && a->status != 408 && a->status != 429)
-        return fail(
-            "--endpoint: the judge's server refuses the first question: %s; --endpoint is the address up to /v1, "
-            "--judge-model (%s) a name that the server lists at /v1/models, and --judge-tokens (%" PRId64 ") "
-            "must leave room in its context",
-            a->error, j->options.model, j->options.max_tokens);
-    return fail(
-        "--endpoint: no answer to the first question in %g seconds: %s; check that the server runs and that its "
-        "address is right (--judge-patience sets how long to wait)",
-        j->options.patience, a->error);
+        return fail("%s: the judge's server refuses the first question: %s; %s is the address up to /v1, "
+                    "--judge-model (%s) a name that the server lists at /v1/models, and --judge-tokens (%" PRId64 ") "
+                    "must leave room in its context",
+                    url_option(j), a->error, url_option(j), j->options.model, j->options.max_tokens);
+    return fail("%s: no answer to the first question in %g seconds: %s; check that the server runs and that its "
+                "address is right (--judge-patience sets how long to wait)",
+                url_option(j), j->options.patience, a->error);
 }
 
 bool judge_greet(Judge *j, void (*waiting)(const char *url, const char *trouble))
@@ -461,7 +469,7 @@ static bool work_endpoint(Judge *j, double seconds)
             continue;
         Question *q = (Question *)(uintptr_t)a.tag;
         if (a.failed && (a.status == 401 || a.status == 403))
-            return not_let_in(&a);
+            return not_let_in(j, &a);
         end_with(q, a.failed || gave_up(a.finish_reason) ? VERDICT_FAILED
                     : a.finish_reason[0] == 0            ? "stop"
                                                          : a.finish_reason);

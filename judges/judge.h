@@ -32,9 +32,12 @@ typedef struct JudgeOptions {
     const char *question; // with its places; NULL: General-Reasoner's
     const char *prompt; // file of another one, "" or NULL; and patterns of its decision, both or neither: judge_form.h
     const char *yes, *no;
-    const char *journal; // file of verdicts (verdicts.h)
-    const char *others;  // name of other processes' journals beside it, as heard_journals takes it; NULL: none
-    bool telling;        // other processes are told of new verdicts: judge_tell
+    const char *journal;    // file of verdicts (verdicts.h)
+    const char *others;     // name of other processes' journals beside it, as heard_journals takes it; NULL: none
+    bool telling;           // other processes are told of new verdicts: judge_tell
+    const char *url_option; // as errors call it; NULL: --endpoint
+    // The server is greeted (judge_greet) by the first question that has no verdict yet, if there is one; NULL: not so.
+    void (*waiting)(const char *url, const char *trouble);
 } JudgeOptions;
 
 typedef struct Judge Judge;

@@ -112,9 +112,10 @@ bool task_open(Task *task, const char *name)
 {
     *task = (Task){0};
     Bytes lines = {0}; // reading takes it apart
-    TRY(find_text(task, name));
+    TRY(find_text(task, name) && (task->given = copy_text(name)) != NULL);
     task->hash = hash_bytes(task->text.data, task->text.size);
-    bool ok = bytes_append(&lines, task->text.data, task->text.size) &&
+    size_t mark = task->text.size > 3 && memcmp(task->text.data, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0; // a BOM
+    bool ok = bytes_append(&lines, task->text.data + mark, task->text.size - mark) &&
               options_read_lines(&task->options, task_options(), &task->o, lines.data, name) && check(task, name) &&
               join(&task->system, &task->o.system) && join(&task->prompt, &task->o.prompt) &&
               join(&task->shot, &task->o.shot);
@@ -125,6 +126,7 @@ bool task_open(Task *task, const char *name)
 void task_close(Task *task)
 {
     free(task->name);
+    free(task->given);
     bytes_free(&task->text);
     bytes_free(&task->system);
     bytes_free(&task->prompt);

@@ -49,7 +49,8 @@ typedef enum Headline { HEADLINE_MICRO, HEADLINE_MACRO, HEADLINE_HARMONIC } Head
     ROW(drop_option,    text,     "",         "",          fields,  IDENTITY, "an option that is none, as it is written") \
     ROW(strip_options,  flag,     "false",    "",          fields,  IDENTITY, "options without the white space around them") \
     ROW(shuffle,        flag,     "false",    "",          fields,  IDENTITY, "options in the order of Python's random.Random(0).sample, drawn in the order of the rows") \
-    ROW(answer,         text,     "answer",   "",          fields,  IDENTITY, "field of the answer; of a list, the first") \
+    ROW(answer,         text,     "answer",   "",          fields,  IDENTITY, "field of the answer; a list of several is one answer, with commas between them") \
+    ROW(first_answer,   flag,     "false",    "",          fields,  IDENTITY, "of a list of answers the first alone counts") \
     ROW(answer_form,    choice,   "text",     ANSWER_FORMS, fields, IDENTITY, "the answer is a text; an option's letter, index or text; or the first option") \
     ROW(categories,     list,     "",         "",          fields,  IDENTITY, "fields by which scores are listed, or paths of them, a/b; the first is the category") \
     ROW(worked,         text,     "",         "",          fields,  IDENTITY, "field of an example's worked answer; what is replaced in it: worked_from, worked_to") \
@@ -83,6 +84,7 @@ enum { LETTERS_MOST = 26, CATEGORIES_MOST = 8 }; // options of a question; field
 
 typedef struct Task {
     char *name;    // "mmlu_pro"
+    char *given;   // as it was named: that, or a file
     Bytes text;    // its file, whole
     uint64_t hash; // of that
     TaskOptions o;

@@ -16,7 +16,8 @@ for i in $(seq 9); do
     category=$([ $((i % 3)) = 0 ] && echo law || echo physics)
     echo "{\"question_id\": $((70 + i)), \"question\": \"Which is $i?\", \"options\": [\"$i\", \" $((i + 1))\", \"N/A\"], \"answer\": \"A\", \"category\": \"$category\", \"cot_content\": \"A: Let's think step by step. The answer is (A).\"}"
 done >"$work/mmlu.jsonl"
-{ cat "$work/mmlu.jsonl" && sed -E 's/"question_id": 7([0-9])/"question_id": 9\1/; s/physics/law/' "$work/mmlu.jsonl"; } >"$work/examples.jsonl"
+{ cat "$work/mmlu.jsonl" && sed -E 's/"question_id": 7([0-9])/"question_id": 9\1/; s/physics/law/' "$work/mmlu.jsonl"; } |
+    sed 's/Which is/Which one is/' >"$work/examples.jsonl"
 tasks=(--tasks gsm8k,mmlu_pro mmlu_pro_5shot --data gsm8k="$work/gsm8k.jsonl" --data mmlu_pro="$work/mmlu.jsonl" --data mmlu_pro_5shot="$work/mmlu.jsonl"
     --shots mmlu_pro_5shot="$work/examples.jsonl")
 with_model=(--model "$work/run" --device cpu --max-new-tokens 12)
@@ -108,6 +109,22 @@ others_responses_are_scored_alike() {
     { cat "$theirs" && head -n 1 "$theirs"; } >"$work/more.jsonl"
     wants 0 "$program" "${one[@]}" --responses "$work/more.jsonl" --out "$work/no2" >"$work/stdout" 2>"$work/stderr"
     says "1 of its responses belong to no prompt of this run"
+    tail -n +2 "$work/unnamed.jsonl" >"$work/few.jsonl"
+    refused 1 "has no response to the prompt #11" "${one[@]}" --responses "$work/few.jsonl"
+    { cat "$work/unnamed.jsonl" && head -n 1 "$work/unnamed.jsonl"; } >"$work/more.jsonl"
+    refused 1 "has 13 responses without ids to 12 prompts; --samples K takes K of them to each question" "${one[@]}" --responses "$work/more.jsonl"
+    sed 'p' "$work/unnamed.jsonl" >"$work/twice.jsonl" # two to each, at the task's temperature of 0
+    rm -rf "$out"
+    wants 0 "$program" "${one[@]}" --samples 2 --responses "$work/twice.jsonl" --out "$out" >"$work/stdout" 2>"$work/stderr"
+    grep -q '"score": 0.75' "$out/summary.json" && grep -q '"as_the_task_says": false' "$out/summary.json" || failed "two samples to a question are scored otherwise"
+    for i in $(seq 9 -1 1); do echo "{\"question_id\": $((70 + i)), \"text\": \"\\\\boxed{$([ "$i" -gt 6 ] && echo B || echo A)}\"}"; done >"$work/choices.jsonl"
+    rm -rf "$out"
+    wants 0 "$program" --tasks mmlu_pro --data mmlu_pro="$work/mmlu.jsonl" --responses "$work/choices.jsonl" --out "$out" >"$work/stdout" 2>"$work/stderr"
+    [ "$(sed -n '7,9p' "$out/mmlu_pro.jsonl" | grep -c '"letter":"B"')" = 3 ] || failed "responses are not matched by the name that the task's data have"
+    sed '1s/}$/, "finish_reason": "length"}/' "$theirs" >"$work/known.jsonl"
+    rm -rf "$out"
+    wants 0 "$program" "${one[@]}" --responses "$work/known.jsonl" --out "$out" >"$work/stdout" 2>"$work/stderr"
+    grep -q "cut off 100.00% of the 8.33% of which it is known" "$work/stdout" || failed "cut off: a share of what is not known"
     proved "evaluate --responses: by id or by order, scored alike; one that is missing is named"
 }
 
@@ -131,7 +148,29 @@ a_judge_decides_where_a_protocol_has_one() {
     wants 0 "$program" "${one[@]}" --responses "$work/judged.jsonl" "${judge[@]}" --out "$out" >"$work/stdout" 2>"$work/stderr"
     diff <(figures_of "$work/by_judge") <(figures_of "$out") >"$work/stderr" || failed "other figures when judged again"
     [ "$(grep -c "grade school\|User:" "$work/questions")" -le 1 ] || failed "the judge was asked again" # but for the greeting
+    kill %% && wait %% 2>/dev/null || true
+    rm "$out/summary.json" "$out/gsm8k.jsonl" "$out/page.html"
+    wants 0 "$program" "${one[@]}" --responses "$work/judged.jsonl" "${judge[@]}" --out "$out" >"$work/stdout" 2>"$work/stderr"
+    diff <(figures_of "$work/by_judge") <(figures_of "$out") >"$work/stderr" || failed "other figures without the server, which has nothing to be asked"
+    rm -rf "$work/address" "$work/undecided"
+    build/test/support/judge_server own "$work/questions" 1 >"$work/address" 3>&- &
+    until [ -s "$work/address" ]; do sleep 0.01; done
+    judge[3]=$(cat "$work/address")
+    wants 1 "$program" "${one[@]}" --responses "$work/judged.jsonl" "${judge[@]}" --out "$work/undecided" >"$work/stdout" 2>"$work/stderr"
+    says "gsm8k: the judge decided nothing about 11 answers (it said neither yes nor no; it said: \"VERDICT: correct\"); is --judge-form the one it knows?"
+    [ ! -e "$work/undecided/summary.json" ] || failed "a score by a judge that decided nothing"
+    kill %% && wait %% 2>/dev/null || true
+    rm -rf "$work/address" "$work/undecided"
+    build/test/support/judge_server own "$work/questions" 3 >"$work/address" 3>&- &
+    until [ -s "$work/address" ]; do sleep 0.01; done
+    judge[3]=$(cat "$work/address")
+    wants 0 "$program" "${one[@]}" --responses "$work/judged.jsonl" "${judge[@]}" --out "$work/undecided" >"$work/stdout" 2>"$work/stderr"
+    says "gsm8k: the judge decided 2 of 11 answers, and the others go by rule"
+    grep -q "judged: 2 of 11 answers; the others' verdicts are the rules'" "$work/stdout" || failed "the table does not say what was judged"
+    [ "$(grep -c '"judge":null' "$work/undecided/gsm8k.jsonl")" = 9 ] || failed "rows do not say that nothing was decided"
     kill %% 2>/dev/null || true
+    judge[3]=http://127.0.0.1:9/v1
+    refused 1 "--judge-endpoint: no answer to the first question" "${one[@]}" --responses "$work/judged.jsonl" "${judge[@]}" --judge-patience 0.2
     refused 2 "--judge-endpoint: is for a judge; give --judge-model" "${one[@]}" --responses "$work/theirs.jsonl" --judge-endpoint http://127.0.0.1:1/v1
     proved "evaluate --judge-model: a judge's verdict is the protocol's, the strict one stays; it is asked once"
 }
@@ -147,6 +186,10 @@ examples_are_left_out_where_a_prompt_is_too_long() {
     grep -q "9 questions have fewer examples" "$work/stdout" "$work/stderr" || failed "that examples are left out is not said: $(cat "$work/stdout")"
     shown=$(head -n 1 "$work/long/prompts.jsonl" | grep -o "$long" | wc -l)
     [ "$shown" = 3 ] || [ "$shown" = 2 ] || failed "$shown examples of some 650 tokens each are in a prompt of fewer than 2,048"
+    refused 1 "mmlu.jsonl:1: is one of the worked examples in" --tasks mmlu_pro_5shot --data mmlu_pro_5shot="$work/mmlu.jsonl" --shots mmlu_pro_5shot="$work/mmlu.jsonl" --prompts
+    sed 's/"cot_content": "[^"]*"/"cot_content": ""/' "$work/examples.jsonl" >"$work/unworked.jsonl"
+    refused 1 "unworked.jsonl:1: cot_content is empty, and an example needs its worked answer" --tasks mmlu_pro_5shot --data mmlu_pro_5shot="$work/mmlu.jsonl" \
+        --shots mmlu_pro_5shot="$work/unworked.jsonl" --prompts
     proved "evaluate: five examples become as many as fit into 2,048 tokens ($shown), and it is said"
 }
 
@@ -227,6 +270,22 @@ data_that_do_not_fit_are_refused() {
     refused 1 "sauce" --tasks "$work/mine.task" --data mine="$work/one.jsonl"
     sed -i 's/^sauce/source/; s/"last a"/"last (a"/' "$work/mine.task"
     refused 1 "extract" --tasks "$work/mine.task" --data mine="$work/one.jsonl"
+    sed -i 's/"last (a"/"last (\\\\w+\\\\s*)+= ([0-9])"/; 1s/^/\xEF\xBB\xBF/' "$work/mine.task"
+    echo "{\"text\": \"$(printf 'we add %.0s' $(seq 40)): x = 1\"}" >"$work/slow.jsonl"
+    wants 0 "$program" --tasks "$work/mine.task" --data mine="$work/one.jsonl" --responses "$work/slow.jsonl" --out "$work/slow" >"$work/stdout" 2>"$work/stderr"
+    says "mine: on 1 responses a pattern of extract took too many steps"
+    refused 2 "--compare takes no other options; drop --limit" --compare "$work/calm" "$work/calm" --limit 3
+    printf 'question,answer\ra?,1\r' >"$work/mac.csv"
+    refused 1 "mac.csv:1: a line ends in a carriage return alone" "${tasks[@]}" --data gsm8k="$work/mac.csv" --prompts
+    printf 'question;answer\na?;1\n' >"$work/semicolons.csv"
+    refused 1 "semicolons.csv:1: has no comma" "${tasks[@]}" --data gsm8k="$work/semicolons.csv" --prompts
+    cp "$work/one.jsonl" "$work/rows.csv"
+    refused 1 "rows.csv:1: looks like JSONL" "${tasks[@]}" --data gsm8k="$work/rows.csv" --prompts
+    gzip -c "$work/mac.csv" >"$work/packed.csv"
+    refused 1 "packed.csv: is compressed by gzip" "${tasks[@]}" --data gsm8k="$work/packed.csv" --prompts
+    wants 0 "$program" --tasks gsm8k --data gsm8k="$work/gsm8k.jsonl" "${with_model[@]:0:4}" --context 150 --out "$work/short" >"$work/stdout" 2>"$work/stderr"
+    grep -q "context: cut off responses after as few as" "$work/stdout" && grep -q '"as_the_task_says": false' "$work/short/summary.json" ||
+        failed "that the context cut responses off is not said"
     proved "evaluate: tasks, files, rows and patterns that do not fit are refused in a line"
 }
 

@@ -188,6 +188,36 @@ static void expect_no_task(const char *lines, const char *said)
     bytes_free(&text);
 }
 
+static void expect_right(const char *lines, const char *row, size_t place, const char *answer)
+{
+    Task task = mine(lines);
+    Question q;
+    assert_ok(question_read(&q, &task, (Text){row, strlen(row)}, "f:3", false));
+    assert_int_equal(q.right, place);
+    assert_int_equal(q.answer.size, strlen(answer));
+    assert_memory_equal(q.answer.data, answer, q.answer.size);
+    question_free(&q);
+    task_close(&task);
+}
+
+static void answers_are_read_in_the_forms_that_data_have(void **state)
+{
+    (void)state;
+    static const char letter[] = "options = o\nanswer_form = letter\nprompt = \"{question}\"\n",
+                      index[] = "options = o\nanswer_form = index\nprompt = \"{question}\"\n",
+                      text[] = "prompt = \"{question}\"\n";
+    expect_right(letter, "{\"question\": \"q\", \"answer\": \"b\", \"o\": [1, 2.5, 3]}", 1, "b");
+    expect_right(letter, "{\"question\": \"q\", \"answer\": \" (C) \", \"o\": [1, 2, 3]}", 2, " (C) ");
+    expect_right(index, "{\"question\": \"q\", \"answer\": \"2\", \"o\": [1, 2, 3]}", 2, "2"); // as of CSV
+    expect_right(index, "{\"question\": \"q\", \"answer\": 0, \"o\": [1, 2, 3]}", 0, "0");
+    expect_right(text, "{\"question\": [\"q\"], \"answer\": [\"8\"]}", 0, "8");
+    expect_right(text, "{\"question\": \"q\", \"answer\": [\"8\", 9, 0.1]}", 0, "8, 9, 0.1");
+    expect_right("prompt = \"{question}\"\nfirst_answer = true\n", "{\"question\": \"q\", \"answer\": [\"8\", 9]}", 0,
+                 "8");
+    expect_text("options = o\nanswer_form = letter\nprompt = \"{question}{options}\"\noption = \" {text}\"\n",
+                "{\"question\": \"q\", \"answer\": \"a\", \"o\": [1, 2.5, -1e-5]}", "q 1 2.5 -1e-5");
+}
+
 // In MMLU-Pro a blank before an option gives the right one away.
 static void options_may_be_stripped(void **state)
 {
@@ -230,10 +260,20 @@ static void rows_that_do_not_fit_are_refused(void **state)
     expect_refused("prompt = \"{question}\"\n", "{\"question\": \"q\"}", "f:3: there is no field answer");
     expect_refused(choice, "{\"question\": \"q\", \"answer\": \"C\", \"o\": [\"1\", \"2\"]}",
                    "names none of the 2 options");
-    expect_refused(choice, "{\"question\": \"q\", \"answer\": \"a\", \"o\": [\"1\", \"2\"]}",
+    expect_refused(choice, "{\"question\": \"q\", \"answer\": \"AB\", \"o\": [\"1\", \"2\"]}",
                    "names none of the 2 options");
-    expect_refused(choice, "{\"question\": \"q\", \"answer\": \"A\", \"o\": [1, 2]}",
-                   "f:3: o: an option is not a text");
+    expect_refused(choice, "{\"question\": \"q\", \"answer\": \"A\", \"o\": [true, 2]}",
+                   "f:3: o: an option is neither a text nor a number; write it as a text");
+    expect_refused("options = o\nanswer_form = index\nprompt = \"{question}\"\n",
+                   "{\"question\": \"q\", \"answer\": \"2\", \"o\": [\"1\", \"2\"]}", "names none of the 2 options");
+    expect_refused("prompt = \"{question}\"\n", "{\"question\": [\"a\", \"b\"], \"answer\": 1}",
+                   "f:3: question is a list of 2; make it one text");
+    expect_refused("prompt = \"{question}\"\n", "{\"question\": \"q\", \"answer\": [1, {}]}",
+                   "f:3: answer holds what is neither a text nor a number");
+    expect_refused(
+        "prompt = \"{question}{field:x}\"\n", "{\"question\": \"q\", \"answer\": 1}",
+        "f:3: there is no field x, which the task mine reads (c); for other names of fields, write the lines "
+        "of ./evaluate --show build/test/mine.task");
     expect_refused(choice, "{\"question\": \"q\", \"answer\": \"A\", \"o\": []}", "f:3: a question without options");
     expect_refused(choice, "{\"question\": \"q\", \"answer\": \"A\", \"o\": \"['a', 'b']\"}",
                    "f:3: o is no list of texts");
@@ -343,6 +383,7 @@ int main(void)
                                        cmocka_unit_test(tasks_that_contradict_themselves_are_refused),
                                        cmocka_unit_test(rows_that_do_not_fit_are_refused),
                                        cmocka_unit_test(the_right_option_is_found_wherever_it_is_shown),
+                                       cmocka_unit_test(answers_are_read_in_the_forms_that_data_have),
                                        cmocka_unit_test(options_may_be_stripped),
                                        cmocka_unit_test(categories_may_be_paths),
                                        cmocka_unit_test(csv_is_read_with_its_quotes_and_line_breaks),
