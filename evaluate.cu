@@ -177,18 +177,12 @@ static bool score(Evaluate *e)
     return ok;
 }
 
-// What needs no run, and takes no other options.
+// What needs no run.
 static bool show(const Evaluate *e)
 {
     const EvaluateOptions *o = &e->o;
-    const char *what = o->list ? "list" : o->show[0] != 0 ? "show" : "compare";
-    char name[OPTION_NAME];
     Bytes shown = {0};
-    for (size_t i = 0; i < e->options.table.count; i++) {
-        const OptionRow *row = &e->options.table.rows[i];
-        if (strcmp(row->name, what) != 0 && option_on_command_line(&e->options, row->name))
-            return fail_as(ERROR_USAGE, "--%s takes no other options; drop --%s", what, option_shown(name, row->name));
-    }
+    TRY(option_alone(&e->options, o->list ? "list" : o->show[0] != 0 ? "show" : "compare"));
     bool ok = o->list           ? tasks_list(&shown)
               : o->show[0] != 0 ? task_show(&shown, o->show)
                                 : figures_compare(&shown, o->compare.items, o->compare.count);

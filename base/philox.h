@@ -28,7 +28,7 @@ typedef enum RandomPurpose {
     RANDOM_SPLIT = 8,
     RANDOM_TOKEN = 9, // with the number of the sample above its 8 bits
     RANDOM_POINT = 10, // answers/formula/value.c
-    RANDOM_LETTER = 11 // benchmarks/scoring.c
+    RANDOM_LETTER = 11 // tasks/scoring.c
 } RandomPurpose;
 
 ON_DEVICE_TOO static inline Philox philox4x32(const uint32_t counter[4], const uint32_t key[2])

@@ -1,6 +1,6 @@
 // The tasks of a run, and its prompts: see bench.h. What it knows of itself is in bench_facts.c.
 #include "benchmarks/bench.h"
-#include "benchmarks/scoring.h"
+#include "tasks/scoring.h"
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>

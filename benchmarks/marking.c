@@ -2,7 +2,7 @@
 // responses in its own order; and a judge is asked about many answers at once: then there is a first pass, which only
 // finds those responses, or asks.
 #include "benchmarks/marking.h"
-#include "benchmarks/scoring.h"
+#include "tasks/scoring.h"
 #include "figures/figures.h"
 #include "json/json_source.h"
 #include "rows/lines.h"

@@ -1,6 +1,6 @@
 // Questions of the user's data become prompts: see prompts.h.
 #include "benchmarks/prompts.h"
-#include "benchmarks/python_random.h"
+#include "tasks/python_random.h"
 #include "benchmarks/question.h"
 #include "benchmarks/source.h"
 #include "rows/row_write.h"

@@ -1,6 +1,6 @@
 // A row becomes a question, and a question a prompt: see question.h.
 #include "benchmarks/question.h"
-#include "benchmarks/python_text.h"
+#include "tasks/python_text.h"
 #include "base/number.h"
 #include <stdlib.h>
 #include "base/text.h"

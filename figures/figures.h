@@ -25,14 +25,14 @@
 //                       percentage point, so that a category without a right response does not make it 0 (their table
 //                       has such models: it is not 0 there). OpenCompass adds the point only where an accuracy is 0.
 //   harmonic_unadjusted the same without that point: 0 if any category is
-//   strict              {score, stderr}: the same headline, strictly scored (benchmarks/scoring.h)
+//   strict              {score, stderr}: the same headline, strictly scored (tasks/scoring.h)
 //   fields              names of the fields of `categories`; where there are none, macro and harmonic are absent too
 //   by_category         of the first field: {"business": {score, stderr, count, strict: {score, stderr}}, ...}
 //   by_field            of each further field such an object, by the field's name
 //   pass_at_k           {"1": ..., "2": ..., "4": ...} and the most that all questions have, where that is above 1
 //                       (evaluation/attempts.h)
-//   shares              of responses: ends_known (how they ended), of those cut_off (finish_reason "length"); without_answer (nothing was found), unreadable
-//                       (found, but no answer)
+//   shares              of responses: ends_known (how they ended), of those cut_off (finish_reason "length");
+//                       without_answer (nothing was found), unreadable (found, but no answer)
 //   drawn               {count, share, by_chance, right}: a letter was drawn; of these, the share that is right by
 //                       chance, and the share that came out right
 //   disagreements       {count, only_protocol, only_strict}: responses that only one of the two calls right

@@ -202,6 +202,18 @@ bool option_on_command_line(const Options *options, const char *name)
     return row != NULL && options->source[row - options->table.rows] == COMMAND_LINE;
 }
 
+bool option_alone(const Options *options, const char *name)
+{
+    char shown[OPTION_NAME], own[OPTION_NAME];
+    for (size_t i = 0; i < options->table.count; i++) {
+        const char *other = options->table.rows[i].name;
+        if (strcmp(other, name) != 0 && option_on_command_line(options, other))
+            return fail_as(ERROR_USAGE, "--%s takes no other options; drop --%s", option_shown(own, name),
+                           option_shown(shown, other));
+    }
+    return true;
+}
+
 void options_free(Options *options)
 {
     for (size_t i = 0; options->values != NULL && i < options->table.count; i++)

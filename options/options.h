@@ -138,6 +138,8 @@ enum { OPTION_NAME = 64 };
 const char *option_shown(char out[OPTION_NAME], const char *name); // as people write it: with dashes
 
 bool option_on_command_line(const Options *options, const char *name); // was given there; name with underscores
+// For one that takes no others, as --compare: refuses all that were given besides.
+bool option_alone(const Options *options, const char *name);
 
 // Answers --help, --version and --print-config, if given: then *answered, and main returns 0. usage: the lines above
 // the list.

@@ -1,7 +1,7 @@
 // Fuzzing the scoring of benchmarks: a response against every task of the program, with one of two sets of options.
 // What must hold: an end within the patterns' steps, marks that do not contradict each other, and the same ones again.
 #include "base/text.h"
-#include "benchmarks/scoring.h"
+#include "tasks/scoring.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,11 +1,11 @@
 // The scoring of benchmarks: what their own scripts extract, count and draw (test/fixtures/benchmarks, written by
 // lab/reference/benchmarks.py), and the strict verdict beside it.
 #include "test/support/check.h"
-#include "benchmarks/bbeh.h"
-#include "benchmarks/extract.h"
-#include "benchmarks/python_random.h"
-#include "benchmarks/python_text.h"
-#include "benchmarks/scoring.h"
+#include "tasks/bbeh.h"
+#include "tasks/extract.h"
+#include "tasks/python_random.h"
+#include "tasks/python_text.h"
+#include "tasks/scoring.h"
 #include "json/json.h"
 #include <string.h>
 

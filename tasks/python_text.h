@@ -1,7 +1,7 @@
 // What Python's methods of str do to texts, which benchmarks' scripts use before they compare: white space and letters
 // are those of Unicode. All texts are valid UTF-8: python_text makes one.
-#ifndef BENCHMARKS_PYTHON_TEXT_H
-#define BENCHMARKS_PYTHON_TEXT_H
+#ifndef TASKS_PYTHON_TEXT_H
+#define TASKS_PYTHON_TEXT_H
 
 #include "base/base.h"
 

@@ -1,7 +1,7 @@
 // When BIG-Bench Extra Hard counts an answer (google-deepmind/bbeh, bbeh/evaluate.py): what stands behind the last of
 // its prefixes, without mark-up, in lower case, its first line; equal to the reference, or nearly so.
-#ifndef BENCHMARKS_BBEH_H
-#define BENCHMARKS_BBEH_H
+#ifndef TASKS_BBEH_H
+#define TASKS_BBEH_H
 
 #include "base/base.h"
 

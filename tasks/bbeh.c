@@ -1,7 +1,7 @@
 // See bbeh.h.
-#include "benchmarks/bbeh.h"
+#include "tasks/bbeh.h"
 #include "base/text.h"
-#include "benchmarks/python_text.h"
+#include "tasks/python_text.h"
 #include <string.h>
 
 // In this order: what one leaves is searched for the next. A colon behind "The final answer is" thus remains, unless

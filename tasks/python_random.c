@@ -1,5 +1,5 @@
 // See python_random.h. The names of constants are the paper's.
-#include "benchmarks/python_random.h"
+#include "tasks/python_random.h"
 #include <assert.h>
 
 enum { N = PYTHON_RANDOM_WORDS, M = 397 };

@@ -1,5 +1,5 @@
 // See python_text.h.
-#include "benchmarks/python_text.h"
+#include "tasks/python_text.h"
 #include "base/text.h"
 #include <ctype.h>
 #include <stdlib.h>

@@ -1,11 +1,11 @@
 // See scoring.h.
-#include "benchmarks/scoring.h"
+#include "tasks/scoring.h"
 #include "answers/verify.h"
 #include "base/text.h"
-#include "benchmarks/bbeh.h"
-#include "benchmarks/extract.h"
-#include "benchmarks/python_random.h"
-#include "benchmarks/python_text.h"
+#include "tasks/bbeh.h"
+#include "tasks/extract.h"
+#include "tasks/python_random.h"
+#include "tasks/python_text.h"
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 // Python's random.Random, seeded by a number: MT19937 (Matsumoto, Nishimura 1998) and what Python's methods draw from
 // it, so that the permutations and the guesses of benchmarks' scripts are those of the scripts. All that is new in this
 // project draws by base/philox.h.
-#ifndef BENCHMARKS_PYTHON_RANDOM_H
-#define BENCHMARKS_PYTHON_RANDOM_H
+#ifndef TASKS_PYTHON_RANDOM_H
+#define TASKS_PYTHON_RANDOM_H
 
 #include "base/base.h"
 

@@ -1,7 +1,7 @@
 // Where in a response its answer stands: the lines `extract` of a task (tasks/task.h), compiled by PCRE2 to mean
 // what they mean to Python's re. A pattern that takes too many steps finds nothing, so that no response can hang it.
-#ifndef BENCHMARKS_EXTRACT_H
-#define BENCHMARKS_EXTRACT_H
+#ifndef TASKS_EXTRACT_H
+#define TASKS_EXTRACT_H
 
 #include "options/options.h"
 

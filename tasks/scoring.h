@@ -3,8 +3,8 @@
 //   protocol    the task's turns, after, before, extract, read, unanswered and score, as tasks/task.h lists them
 //   strict      by answers/verify.h: no letter is drawn, a letter stands alone, white space around options is no part
 //               of them, an answer is compared by meaning
-#ifndef BENCHMARKS_SCORING_H
-#define BENCHMARKS_SCORING_H
+#ifndef TASKS_SCORING_H
+#define TASKS_SCORING_H
 
 #include "tasks/task.h"
 

@@ -1,8 +1,8 @@
 // See extract.h.
 #define PCRE2_CODE_UNIT_WIDTH 8
-#include "benchmarks/extract.h"
+#include "tasks/extract.h"
 #include "base/text.h"
-#include "benchmarks/python_text.h"
+#include "tasks/python_text.h"
 #include <pcre2.h>
 #include <stdlib.h>
 #include <string.h>
