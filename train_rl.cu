@@ -238,13 +238,14 @@ static bool open_run(Rl *s)
     s->run.recipe_state = rl_state_json;
     s->run.recipe_context = &s->state;
     RlIdentity identity = {&s->options, s->prompts.train, &s->policy, &s->referees, s->o.kl.kl_coef != 0};
-    TRY(rl_identity(&s->run, &identity) && run_open(&s->run, &s->options, &resumed) &&
-        (!resumed || rl_state_resume(&s->state, s->run.recipe)));
-    TRY(rollouts_open(&s->rollouts, &s->run, "rollouts") && rollouts_open(&s->evaluations, &s->run, "evaluations"));
-    s->evaluation = (Evaluation){
-        .run = &s->run, .problems = s->prompts.held_out, .rules = rollout_rules(s), .folder = s->evaluations};
-    s->evaluation.engine = s->policy.session.engine;
+    s->evaluation = (Evaluation){.run = &s->run, .problems = s->prompts.held_out, .rules = rollout_rules(s)};
     s->evaluation.rules.samples = s->o.eval_samples;
+    TRY(rl_identity(&s->run, &identity) && in_training_measures(&s->tasks, &s->run) &&
+        evaluation_measures(&s->run, NULL, s->prompts.held_out, &s->evaluation.rules));
+    TRY(run_open(&s->run, &s->options, &resumed) && (!resumed || rl_state_resume(&s->state, s->run.recipe)));
+    TRY(rollouts_open(&s->rollouts, &s->run, "rollouts") && rollouts_open(&s->evaluations, &s->run, "evaluations"));
+    s->evaluation.folder = s->evaluations;
+    s->evaluation.engine = s->policy.session.engine;
     s->explain = (Explain){.log = &s->run.log, .rollouts = s->rollouts, .ranks = &s->ranks};
     announce(s);
     return in_training_join(&s->tasks, &s->evaluation, &s->policy.session.files) && run_describe(&s->run, &s->options);

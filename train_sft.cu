@@ -132,11 +132,11 @@ static bool open_run(Sft *s)
 {
     bool resumed;
     run_of(&s->run, &s->o.run, &s->model, &s->optimizer, &s->schedule, &s->files, &s->ranks);
-    TRY(run_identity(&s->run, &s->options, s->data.train.documents, s->files.tokenizer));
+    TRY(run_identity(&s->run, &s->options, s->data.train.documents, s->files.tokenizer) &&
+        sft_evaluation_measures(&s->run, &s->data, &s->o.sampling) && in_training_measures(&s->tasks, &s->run));
     TRY(run_open(&s->run, &s->options, &resumed) && run_describe(&s->run, &s->options));
     run_announce(&s->run, &s->fit);
     run_announce_data(&s->run, "data", &s->data.rows.train);
-    run_announce_data(&s->run, "held out", &s->data.rows.held_out);
     TRY(sft_evaluation_open(&s->evaluation, &s->run, &s->data, &s->files, &s->o.sampling, (uint64_t)s->o.batch.seed) &&
         in_training_join(&s->tasks, &s->evaluation.of, &s->files));
     return resumed || (s->o.init[0] != 0 ? model_initialise(&s->model, (uint64_t)s->o.batch.seed)

@@ -166,7 +166,8 @@ bool bench_open(Bench *run, const BenchmarkOptions *o, const Options *given, boo
     if (o->out[0] == 0)
         return fail_as(ERROR_USAGE, "give --out, a folder");
     if (o->temperature > -1 && o->temperature < 0)
-        return fail_as(ERROR_USAGE, "--temperature %g: 0 is greedy, and -1 as the task says", o->temperature);
+        return fail_as(ERROR_USAGE, "--%stemperature %g: 0 is greedy, and -1 as the task says", run->option,
+                       o->temperature);
     TRY(open_tasks(run) && bytes_printf(&run->prompts, "%s/prompts.jsonl", o->out) &&
         bytes_printf(&run->responses, "%s/responses.jsonl", o->out) &&
         bytes_printf(&run->facts, "%s/run.json", o->out) && bytes_printf(&run->summary, "%s/summary.json", o->out) &&

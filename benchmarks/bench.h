@@ -64,6 +64,9 @@ bool bench_has_responses(Bench *run, const char *model, bool *there);
 // none has an id, by their order; and run.json.
 bool bench_take_responses(const Bench *run, const char *path);
 
+// Adds how a task's questions were asked: "about", beside every score. facts: of run.json.
+bool bench_put_about(json_t *figures, const Bench *run, const Asking *asking, const json_t *facts);
+
 // Writes summary.json, from TASK.jsonl of all tasks. A new reference; NULL after fail().
 json_t *bench_summary(const Bench *run);
 

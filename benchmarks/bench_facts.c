@@ -212,14 +212,19 @@ static bool put_context(json_t *figures, const Asking *asking)
             put(about, "as_the_task_says", json_false()));
 }
 
+bool bench_put_about(json_t *figures, const Bench *run, const Asking *asking, const json_t *facts)
+{
+    return put(figures, "about", about(run, asking, facts)) && put_left_out(figures, asking) &&
+           put_context(figures, asking);
+}
+
 static bool put_task(json_t *summary, const Bench *run, const Asking *asking, const json_t *facts)
 {
     Bytes path = {0};
     json_t *figures = NULL;
     bool ok = bytes_printf(&path, "%s/%s.jsonl", run->o->out, asking->task.name) &&
               (figures = figures_of(&asking->task, path.data)) != NULL &&
-              put(figures, "about", about(run, asking, facts)) && put_left_out(figures, asking) &&
-              put_context(figures, asking) && put(summary, asking->task.name, json_incref(figures));
+              bench_put_about(figures, run, asking, facts) && put(summary, asking->task.name, json_incref(figures));
     json_decref(figures);
     bytes_free(&path);
     return ok;

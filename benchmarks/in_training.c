@@ -16,8 +16,8 @@
 
 static bool check_options(const TrainingTaskOptions *o, const Options *given)
 {
-    static const char *const HOW[] = {"eval_task_data", "eval_task_shots", "eval_task_limit", "eval_task_samples",
-                                      "eval_task_new_tokens"};
+    static const char *const HOW[] = {"eval_task_data",    "eval_task_shots",      "eval_task_limit",
+                                      "eval_task_samples", "eval_task_new_tokens", "eval_task_temperature"};
     char shown[OPTION_NAME];
     for (size_t i = 0; o->eval_tasks.count == 0 && i < sizeof HOW / sizeof *HOW; i++)
         if (option_on_command_line(given, HOW[i]))
@@ -117,7 +117,7 @@ bool in_training_open(InTraining *t, const TrainingTaskOptions *o, const Options
                                     .out = folder,
                                     .samples = o->eval_task_samples,
                                     .max_new_tokens = o->eval_task_new_tokens,
-                                    .temperature = -1};
+                                    .temperature = o->eval_task_temperature};
     bool ok = make_prompts(t, given, files);
     char *why = copy_text(error_text());
     folder_remove(folder);
@@ -290,15 +290,18 @@ static void add_figures(Metrics *m, const Asking *asking, const json_t *figures)
     add_figure(m, "val-aux", task, "without_answer", json_object_get(shares, "without_answer"));
 }
 
-static bool score_task(Metrics *m, json_t *summary, const Asking *asking, const char *folder)
+static bool score_task(InTraining *t, Metrics *m, json_t *summary, const Asking *asking, const char *folder)
 {
     Bytes path = {0};
-    json_t *figures = NULL;
-    bool ok = bytes_printf(&path, "%s/%s.jsonl", folder, asking->task.name) &&
+    json_t *figures = NULL, *facts = json_pack("{s:s}", "template", template_name(t->files->chat.kind));
+    bool ok = facts != NULL && bytes_printf(&path, "%s/%s.jsonl", folder, asking->task.name) &&
               (figures = figures_of(&asking->task, path.data)) != NULL;
     if (ok)
         add_figures(m, asking, figures);
-    ok = ok && (json_object_set_new(summary, asking->task.name, figures) == 0 || fail("no memory for figures"));
+    ok = ok && bench_put_about(figures, &t->bench, asking, facts) &&
+         (json_object_set(summary, asking->task.name, figures) == 0 || fail("no memory for figures"));
+    json_decref(figures);
+    json_decref(facts);
     bytes_free(&path);
     return ok;
 }
@@ -310,7 +313,7 @@ static bool score_into(InTraining *t, Metrics *m, const char *folder)
     bool ok = responses != NULL && summary != NULL && all != NULL && folder_make(folder) &&
               write_responses(t, responses) && marking_write(t->bench.list, t->bench.count, responses, folder, NULL);
     for (size_t i = 0; ok && i < t->bench.count; i++)
-        ok = score_task(m, all, &t->bench.list[i], folder);
+        ok = score_task(t, m, all, &t->bench.list[i], folder);
     ok = ok && json_write_atomic(summary, all) && (unlink(responses) == 0 || fail_errno("%s: removing it", responses));
     json_decref(all);
     free(responses);
@@ -374,6 +377,22 @@ static bool same_questions(const InTraining *t, Communicator *ranks)
     snprintf(text, sizeof text, "%016" PRIx64 "%016" PRIx64, hashes[0], hashes[1]);
     return ranks == NULL || ranks->size == 1 ||
            comm_same(ranks, &(Bytes){.data = text, .size = strlen(text)}, "the questions of --eval-tasks");
+}
+
+bool in_training_measures(const InTraining *t, Run *run)
+{
+    char name[SOURCE_NAME_BYTES], figures[SOURCE_NAME_BYTES + sizeof MEASURED_TASKS], with[240];
+    for (size_t i = 0; i < t->bench.count; i++) {
+        const Asking *a = &t->bench.list[i];
+        metrics_source_name(name, a->task.name);
+        snprintf(figures, sizeof figures, MEASURED_TASKS "%s", name);
+        snprintf(with, sizeof with,
+                 "data of hash %016" PRIx64 ", a task text of hash %016" PRIx64 ", %" PRId64 " questions, %" PRId64
+                 " samples, temperature %g, %" PRId64 " new tokens at most",
+                 a->hash, a->task.hash, a->questions, a->samples, a->temperature, a->max_new_tokens);
+        TRY(measured_add(&run->measured, figures, with));
+    }
+    return true;
 }
 
 bool in_training_join(InTraining *t, Evaluation *e, const ModelFiles *files)

@@ -20,7 +20,8 @@
     ROW(IN, eval_task_shots,      repeated, "", "",      tasks, NEUTRAL, "TASK=FILE: worked examples, where a task wants them") \
     ROW(IN, eval_task_limit,      integer,  "0", ">= 0", tasks, NEUTRAL, "only the first questions of each; 0: all") \
     ROW(IN, eval_task_samples,    integer,  "0", ">= 0 and <= 65536", tasks, NEUTRAL, "responses to each question; 0: as the task says") \
-    ROW(IN, eval_task_new_tokens, integer,  "0", ">= 0", tasks, NEUTRAL, "longest response, in tokens; 0: as the task says")
+    ROW(IN, eval_task_new_tokens, integer,  "0", ">= 0", tasks, NEUTRAL, "longest response, in tokens; 0: as the task says") \
+    ROW(IN, eval_task_temperature, number, "-1", ">= -1", tasks, NEUTRAL, "sampling temperature, 0: greedy; -1: as the task says")
 // clang-format on
 OPTION_GROUP(TrainingTaskOptions, TRAINING_TASK_ROWS)
 
@@ -58,6 +59,8 @@ bool in_training_open(InTraining *tasks, const TrainingTaskOptions *options, con
 // The same, of a model whose files are not open yet.
 bool in_training_open_with(InTraining *tasks, const TrainingTaskOptions *options, const Options *given,
                            const ModelFilesOptions *files, uint64_t seed);
+// Before run_open: what their figures are measured with (log/measured.h).
+bool in_training_measures(const InTraining *tasks, Run *run);
 // From now on they are a part of these evaluations, by a model with these files. Ranks have to have the same questions.
 bool in_training_join(InTraining *tasks, Evaluation *evaluation, const ModelFiles *files);
 void in_training_close(InTraining *tasks);

@@ -25,6 +25,21 @@ static bool sample(const Evaluation *e, Metrics *m)
     return ok;
 }
 
+bool evaluation_measures(Run *run, const Documents *loss, const Documents *problems, const RolloutRules *rules)
+{
+    char with[160];
+    if (loss != NULL && loss->count > 0) {
+        snprintf(with, sizeof with, "held-out documents %016" PRIx64, documents_hash(loss));
+        TRY(measured_add(&run->measured, MEASURED_LOSS, with));
+    }
+    if (problems->count == 0)
+        return true;
+    snprintf(with, sizeof with,
+             "held-out problems %016" PRIx64 ", %" PRId64 " samples to each, %" PRId64 " new tokens at most",
+             documents_hash(problems), rules->samples, rules->sampling.max_new_tokens);
+    return measured_add(&run->measured, MEASURED_PROBLEMS, with);
+}
+
 bool evaluation_if_due(const Evaluation *e)
 {
     Metrics m;

@@ -22,6 +22,10 @@ struct Evaluation {
     void *tasks_context;
 };
 
+// Before run_open: what the loss and the answers are measured with (log/measured.h). loss: NULL where there is none;
+// rules: how problems are answered.
+bool evaluation_measures(Run *run, const Documents *loss, const Documents *problems, const RolloutRules *rules);
+
 bool evaluation_if_due(const Evaluation *evaluation);
 
 #endif

@@ -80,6 +80,12 @@ static void announce(Run *run, const SftData *data, const RolloutRules *rules)
     run_announce_rows(run, "held-out problems", &data->rows.problems.folders);
 }
 
+bool sft_evaluation_measures(Run *run, const SftData *data, const SftSamplingOptions *o)
+{
+    RolloutRules rules = {.samples = o->eval_samples, .sampling = {.max_new_tokens = data->new_tokens}};
+    return evaluation_measures(run, data->held_out.documents, &data->rows.problems.documents, &rules);
+}
+
 bool sft_evaluation_open(SftEvaluation *e, Run *run, SftData *data, const ModelFiles *files,
                          const SftSamplingOptions *o, uint64_t seed)
 {
@@ -91,6 +97,7 @@ bool sft_evaluation_open(SftEvaluation *e, Run *run, SftData *data, const ModelF
                                  .files = files,
                                  .ranks = &e->ranks};
     TRY(rollouts_open(&e->folder, run, "evaluations"));
+    run_announce_data(run, "held out", &data->rows.held_out);
     e->of.folder = e->folder;
     if (e->of.problems->count > 0)
         announce(run, data, &e->of.rules);

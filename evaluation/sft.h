@@ -32,7 +32,10 @@ typedef struct SftEvaluation {
     char *folder;
 } SftEvaluation;
 
-// After run_open, of the same run. Says what will be answered.
+// Before run_open.
+bool sft_evaluation_measures(Run *run, const SftData *data, const SftSamplingOptions *options);
+
+// After run_open, of the same run. Says what is held out, and what will be answered.
 bool sft_evaluation_open(SftEvaluation *evaluation, Run *run, SftData *data, const ModelFiles *files,
                          const SftSamplingOptions *options, uint64_t seed);
 void sft_evaluation_close(SftEvaluation *evaluation);

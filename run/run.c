@@ -275,6 +275,7 @@ bool run_open(Run *run, const Options *options, bool *resumed)
         run->saved_at = clock_seconds();
         run->save_seconds = (double)bytes / WRITTEN_A_SECOND;
         tell_of_start(run, *resumed ? from.path : NULL, facts.last, warnings.data);
+        measured_tell(&run->measured, &run->log);
         run_tell_end(run);
     }
     bytes_free(&path);
@@ -293,6 +294,7 @@ void run_close(Run *run)
     free(run->not_finite);
     json_decref(run->identity);
     json_decref(run->recipe);
+    measured_free(&run->measured);
     *run = (Run){0};
 }
 

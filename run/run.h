@@ -16,7 +16,7 @@
 #include "fit/fit.h"
 #include "intake/training_data.h"
 #include "log/improving.h"
-#include "log/log.h"
+#include "log/measured.h"
 #include "options/options.h"
 #include "pretrained/files.h"
 #include "ranks/communicator.h"
@@ -59,38 +59,37 @@ typedef struct Run {
     RunOptions o;
     Model *model;
     Optimizer *optimizer;
-    Schedule *schedule; // its steps and its warm-up are saved, and compared when the run is resumed
-    Communicator
-        *ranks;    // of the run; NULL: it is alone. Only rank 0 shows anything, and writes into OUT but for shards
-    uint64_t sent; // bytes, when last asked
-    bool save_due; // rank 0's clock says so, or OUT/SAVE
+    Schedule *schedule;  // its steps and its warm-up are saved, and compared when the run is resumed
+    Communicator *ranks; // NULL: it is alone. Only rank 0 shows anything, and writes into OUT but for shards
+    uint64_t sent;       // bytes, when last asked
+    bool save_due;       // rank 0's clock says so, or OUT/SAVE
     RunLog log;
-    bool open, reported;         // reported: a step of this process
-    int64_t longer;              // its number of steps before --steps changed; 0: unchanged
-    int lock;                    // of OUT/lock: one process at a time writes into OUT
-    int64_t step, steps;         // finished; of the whole run
-    int64_t evaluated;           // the step of the last evaluation in the log; -1: there is none
-    int64_t saved;               // the step of the newest checkpoint; 0: there is none
-    double saved_at;             // clock_seconds() when its save began, or this process
-    double save_seconds;         // that the last save took; before it an estimate
-    struct Saving *saving;       // the save that is under way; NULL: none
-    SaveTimes save_times;        // since they were last taken
-    bool told_memory;            // that steps wait for saves
-    Best best, judged;           // by --keep-best: of the checkpoints, rank 0's alone; of the last evaluation
-    Stopping stopping;           // by --stop-when; all ranks have the same
-    double step_seconds;         // of the last step
-    int64_t skipped, skips_most; // updates left out so far, in all processes of the run; of --on-nonfinite
-    int64_t *not_finite;         // (documents of the step) 1: its loss is not; NULL: none of this rank's
-    Recent recent;               // of this process's steps
-    int64_t told_jump;           // the step of the last note about a jump; 0: none
-    char device[400];            // as announced
-    json_t *identity;            // what the bits depend on: options, data, tokenizer
-    const char *tokenizer;       // the folder of its files; NULL: none is used
-    const char *template_name;   // of the chats that are trained on
-    int64_t updates,
-        updates_all;        // of the current step, made and to be made: with some but not all made, it is not saved
-    double updates_begin;   // by clock_seconds()
-    double updates_seconds; // of the last step's; 0: there was none
+    bool open, reported;          // reported: a step of this process
+    int64_t longer;               // its number of steps before --steps changed; 0: unchanged
+    int lock;                     // of OUT/lock: one process at a time writes into OUT
+    int64_t step, steps;          // finished; of the whole run
+    int64_t evaluated;            // the step of the last evaluation in the log; -1: there is none
+    int64_t saved;                // the step of the newest checkpoint; 0: there is none
+    double saved_at;              // clock_seconds() when its save began, or this process
+    double save_seconds;          // that the last save took; before it an estimate
+    struct Saving *saving;        // the save that is under way; NULL: none
+    SaveTimes save_times;         // since they were last taken
+    bool told_memory;             // that steps wait for saves
+    Best best, judged;            // by --keep-best: of the checkpoints, rank 0's alone; of the last evaluation
+    Stopping stopping;            // by --stop-when; all ranks have the same
+    Measured measured;            // by evaluations; filled before run_open, which compares
+    double step_seconds;          // of the last step
+    int64_t skipped, skips_most;  // updates left out so far, in all processes of the run; of --on-nonfinite
+    int64_t *not_finite;          // (documents of the step) 1: its loss is not; NULL: none of this rank's
+    Recent recent;                // of this process's steps
+    int64_t told_jump;            // the step of the last note about a jump; 0: none
+    char device[400];             // as announced
+    json_t *identity;             // what the bits depend on: options, data, tokenizer
+    const char *tokenizer;        // the folder of its files; NULL: none is used
+    const char *template_name;    // of the chats that are trained on
+    int64_t updates, updates_all; // of the current step, made and to be made: between them it is not saved
+    double updates_begin;         // by clock_seconds()
+    double updates_seconds;       // of the last step's; 0: there was none
     // The recipe's own state, asked for before every save (NULL after fail()), and as the checkpoint had it after
     // run_open. recipe_state NULL: there is none
     json_t *(*recipe_state)(void *context);

@@ -150,10 +150,11 @@ json_t *run_state_scalars(Run *run)
     json_t *config = ask_recipe(run) ? config_to_json(&run->model->config, "float32") : NULL;
     if (config == NULL)
         return NULL;
-    json_t *state = json_pack("{s:I, s:I, s:I, s:O, s:o, s:s, s:o, s:O*, s:o*}", "step", (json_int_t)run->step,
-                              "optimizer_step", (json_int_t)run->optimizer->step, "skipped", (json_int_t)run->skipped,
-                              "identity", run->identity, "config", config, "template", run->template_name, "schedule",
-                              schedule_state(run), "recipe", run->recipe, "stop_when", stopping_json(&run->stopping));
+    json_t *state =
+        json_pack("{s:I, s:I, s:I, s:O, s:o, s:s, s:o, s:O*, s:o*, s:O*}", "step", (json_int_t)run->step,
+                  "optimizer_step", (json_int_t)run->optimizer->step, "skipped", (json_int_t)run->skipped, "identity",
+                  run->identity, "config", config, "template", run->template_name, "schedule", schedule_state(run),
+                  "recipe", run->recipe, "stop_when", stopping_json(&run->stopping), "measured", run->measured.with);
     if (state == NULL)
         fail("no memory for the state of a checkpoint");
     return state;
@@ -300,6 +301,7 @@ static bool load(Run *run, const Options *options, const char *path)
         same_identity(json_object_get(state, "identity"), run->identity, options, path) &&
         same_model(run, json_object_get(state, "config"), path) &&
         schedule_resume(run, json_object_get(state, "schedule"), path) &&
+        measured_resume(&run->measured, json_object_get(state, "measured"), run->o.keep_best, run->stopping.asked) &&
         stopping_resume(&run->stopping, json_object_get(state, "stop_when"), run->step, path) &&
         load_tensors(run, checkpoint);
     run->optimizer->step = optimizer_step;

@@ -139,6 +139,86 @@ what_cannot_be_asked_is_refused() {
     proved "tasks without data, data without a task, rows that do not fit and prompts that are too long are refused, with nothing left behind"
 }
 
+# What --keep-best and --stop-when compare is measured with the same questions, in all processes of a run.
+other_questions_are_not_compared() {
+    local first=$work/first task=$work/own.task figure=val-core/own/score
+    sed 's/^samples = 3/samples = 1/' "$work/mine.task" >"$task"
+    head -n 4 "$work/numbers.jsonl" >"$work/own.jsonl"
+    sed 's/Which/What/' "$work/own.jsonl" >"$work/changed.jsonl"
+    local own=(--eval-tasks "$task" gsm8k --eval-task-data own="$work/own.jsonl" --eval-task-data gsm8k="$work/gsm8k.jsonl"
+        --eval-task-shots own="$work/numbers.jsonl" --eval-task-new-tokens 8)
+    wants 0 train "$first" "${own[@]}" --keep-best "$figure" --stop-when "$figure:90" --epochs 2 --lr-schedule constant
+    resumed() { # STATUS, options: the run goes on for an epoch
+        local status=$1
+        shift
+        rm -rf "$work/more"
+        cp -r "$first" "$work/more"
+        wants "$status" train "$work/more" "${own[@]}" --epochs 3 --lr-schedule constant "$@"
+    }
+    refused_for() { # WHAT, options
+        local what=$1
+        shift
+        resumed 1 --keep-best "$figure" "$@"
+        says "val-core/own: was measured with $what"
+        says "give the same file or option again, drop --keep-best, or begin in another --out"
+        diff -r "$first/checkpoints" "$work/more/checkpoints" >"$work/stderr" || failed "a refused run has changed its checkpoints"
+    }
+    resumed 0 --keep-best "$figure" --stop-when "$figure:90"
+    ! grep -q "measured with" "$work/stdout" || failed "the same questions are called others"
+    refused_for "1 samples, and would be with 3 samples now" --eval-task-samples 3 --eval-task-temperature 1
+    refused_for "4 questions, and would be with 2 questions now" --eval-task-limit 2
+    refused_for "8 new tokens at most, and would be with 9 new tokens at most now" --eval-task-new-tokens 9
+    refused_for "temperature 1, and would be with temperature 0.5 now" --eval-task-temperature 0.5
+    cp "$work/changed.jsonl" "$work/own.jsonl"
+    refused_for "data of hash"
+    refused_for "data of hash" --ranks 2
+    resumed 1 --stop-when "$figure:90"
+    says "drop --stop-when, or begin"
+    resumed 1 --stop-when "$figure:90" --keep-best "$figure"
+    says "drop --keep-best and --stop-when, or begin"
+    # another figure is compared: the run says so, once
+    resumed 0 --keep-best val-core/gsm8k/score --stop-when loss:90
+    [ "$(grep -c "^val-core/own: from here on measured with data of hash .*, before with data of hash" "$work/stdout")" = 1 ] ||
+        failed "that questions are others is not said"
+    wants 0 train "$work/more" "${own[@]}" --epochs 4 --lr-schedule constant --keep-best val-core/gsm8k/score
+    ! grep -q "measured with" "$work/stdout" || failed "that questions are others is said twice"
+    wants 1 train "$work/more" "${own[@]}" --epochs 5 --lr-schedule constant --keep-best "$figure"
+    says "cannot be compared; drop --keep-best, or begin in another --out"
+    head -n 4 "$work/numbers.jsonl" >"$work/own.jsonl"
+    wants 1 train "$work/more" "${own[@]}" --epochs 5 --lr-schedule constant --keep-best "$figure" # figures of both are in its log
+    says "cannot be compared; drop --keep-best, or begin in another --out"
+    sed -i 's/digits/figures/' "$task"
+    refused_for "a task text of hash"
+    sed -i 's/figures/digits/' "$task"
+    # a task more or less; and checkpoints that do not say
+    rm -rf "$work/more"
+    cp -r "$first" "$work/more"
+    wants 0 train "$work/more" --eval-tasks gsm8k questions --eval-task-data gsm8k="$work/gsm8k.jsonl" --eval-task-data questions="$work/numbers.jsonl" \
+        --eval-task-new-tokens 8 --epochs 3 --lr-schedule constant --keep-best val-core/gsm8k/score
+    ! grep -q "measured with" "$work/stdout" || failed "a task more, and one less, is called another"
+    # and what they were is beside the figures
+    tr -d '\n' <"$first/evaluations/step-0/summary.json" >"$work/summary"
+    for said in '"about": "digits"' '"source": "this test"' '"data_hash": "' '"samples": 1' '"max_new_tokens": 8' '"as_the_task_says": false' '"template": "chatml"'; do
+        grep -qF -- "$said" "$work/summary" || failed "summary.json does not have $said"
+    done
+    proved "a resumed run with other questions is refused where they are compared, by what differs, and else says so once"
+}
+
+samples_of_a_greedy_task_are_drawn() {
+    local greedy=(--eval-tasks gsm8k --eval-task-data gsm8k="$work/gsm8k.jsonl" --eval-task-new-tokens 6 --eval-task-samples 3 --steps 1)
+    wants 2 train "$work/no" "${greedy[@]}"
+    says "gsm8k: 3 samples at temperature 0 are one and the same; give a --eval-task-temperature"
+    wants 2 train "$work/no" "${greedy[@]}" --eval-task-temperature -0.5
+    says "--eval-task-temperature -0.5: 0 is greedy, and -1 as the task says"
+    wants 2 train "$work/no" --eval-task-temperature 1
+    says "--eval-task-temperature: there is no benchmark"
+    wants 0 train "$work/drawn" "${greedy[@]}" --eval-task-temperature 1
+    [ "$(sed 's/.*"text":"\([^"]*\)".*/\1/' "$work/drawn/evaluations/step-1/gsm8k.jsonl" | sort -u | wc -l)" -gt 7 ] || failed "samples are not drawn"
+    proved "--eval-task-temperature draws several samples of a greedy task"
+}
+
+other_questions_are_not_compared
+samples_of_a_greedy_task_are_drawn
 other_ways_same_figures
 scores_are_those_of_what_is_written
 reinforcement_has_them_too

@@ -71,6 +71,35 @@ reinforcement_ends_too() {
     proved "train_rl ends by pass@k, with a checkpoint and a model"
 }
 
+other_held_out_rows_are_not_compared() {
+    local figure
+    for figure in "--stop-when loss:90" "--keep-best eval_exact" "--keep-best loss"; do
+        rm -rf "$work/other"
+        # shellcheck disable=SC2086
+        wants 0 train "$work/other" $figure --steps 6
+        sed -i '1d' "$work/heldout.jsonl"
+        # shellcheck disable=SC2086
+        wants 1 train "$work/other" $figure --steps 8
+        says "eval_loss: was measured with held-out documents"
+        says "give the same file or option again, drop ${figure% *}, or begin in another --out"
+        cp "$work/heldout.jsonl" "$work/fewer.jsonl"
+        build/demo_problems heldout 1 3 2 >"$work/heldout.jsonl"
+        # shellcheck disable=SC2086
+        wants 0 train "$work/other" $figure --steps 8
+    done
+    cp "$work/fewer.jsonl" "$work/heldout.jsonl"
+    wants 0 train "$work/other" --steps 10
+    grep -q "^eval_loss: from here on measured with held-out documents" "$work/stdout" || failed "that held-out rows are others is not said"
+    hard_problems
+    local rl=(./train_rl --model "$calm" "${rules[@]}" --data "$work/data/rl" --prompts-per-step 4 --prompts-per-update 4 --eval-every 1 --eval-samples 2
+        --out "$work/other_rl")
+    wants 0 "${rl[@]}" --eval-data "$work/data/rl" --steps 2 --stop-when pass@k:9 >"$work/stdout" 2>"$work/stderr"
+    wants 1 "${rl[@]}" --eval-data "$work/data/rl" --steps 3 --keep-best pass@k --eval-samples 3 >"$work/stdout" 2>"$work/stderr"
+    says "eval/acc: was measured with 2 samples to each, and would be with 3 samples to each now"
+    wants 0 "${rl[@]}" --eval-data "$work/data/rl" --steps 3 --keep-best pass@k >"$work/stdout" 2>"$work/stderr"
+    proved "figures of other held-out rows are not compared: a run that is resumed with them is refused, or says so"
+}
+
 what_says_nothing_is_refused() {
     local word
     for word in loss loss:0 loss:x :3 lr:3 loss:-1 "loss: 2" loss:2.5 loss:99999999999; do
@@ -90,4 +119,5 @@ what_says_nothing_is_refused() {
 it_goes_on_when_it_is_told_to
 however_it_came_there
 reinforcement_ends_too
+other_held_out_rows_are_not_compared
 what_says_nothing_is_refused
