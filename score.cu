@@ -6,6 +6,7 @@
 #include "asking/row_work.h"
 #include "difficulty/pass_rate.h"
 #include "difficulty/rubric_answer.h"
+#include "figures/figures.h"
 #include "options/program.h"
 #include "rl/reward.h"
 #include "score_options.h"
@@ -86,7 +87,8 @@ static bool judge(Score *s, Pending *row, const RowAnswer *answer)
     reward_finding(&finding, &facts);
     if (++row->verdicts[finding.verdict] == 1 && finding.verdict == VERDICT_UNKNOWN)
         TRY(rubric_answer_keep(row, answer->text, false));
-    PassRate rate = pass_rate_of(row->verdicts);
+    row->cut_off += figures_cut_off(answer->finish_reason);
+    PassRate rate = pass_rate_of(row->verdicts, row->cut_off);
     return row->left > 0 || write_score(s, row, NULL, &rate);
 }
 

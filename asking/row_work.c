@@ -133,7 +133,10 @@ bool row_work_open_rows(RowWork *w, const RecordOptions *reading)
     RowOptions *o = &w->reading;
     *o = (RowOptions){.paths = w->options.files->items, .path_count = w->options.files->count, .reading = *reading};
     return row_options_set(o, w->options.reading) && part_parse(&o->part, &o->parts, w->options.part->part) &&
-           rows_facts(&w->facts, o) && rows_open(&w->rows, o);
+           rows_facts(&w->facts, o) &&
+           (w->facts.rows > 0 || fail("%s%s: holds no rows; give a file that has some", o->paths[0],
+                                      o->path_count > 1 ? " and the files after it" : "")) &&
+           rows_open(&w->rows, o);
 }
 
 bool row_work_open_model(RowWork *w, const EndpointOptions *server)
@@ -470,9 +473,16 @@ bool row_work_run(RowWork *w)
     return ok;
 }
 
+// --skip-bad-rows leaves out some rows, not the work.
+static bool some_were_read(const RowWork *w)
+{
+    return w->meeting.own[REFUSED] + w->meeting.others[REFUSED] < w->facts.rows ||
+           fail("all %" PRId64 " rows were refused, so nothing is written; the reasons are above", w->facts.rows);
+}
+
 bool row_work_finish(RowWork *w)
 {
-    TRY(signal_checked(""));
+    TRY(signal_checked("") && some_were_read(w));
     if (w->unanswered > 0)
         return fail("%" PRId64 " questions were not answered; the first: %s; what is finished is in %s, and the same "
                     "command asks again%s",

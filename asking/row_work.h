@@ -59,6 +59,7 @@ typedef struct Pending {
     Bytes useless;       // the end of the first unusable answer
     Bytes reference;     // that responses are compared with
     int64_t verdicts[3]; // about responses so far, by Verdict
+    int64_t cut_off;     // of these
 } Pending;
 
 typedef struct RowAnswer {
@@ -125,7 +126,8 @@ bool row_work_open_models_journal(
     RowWork *work); // the same, where answers depend on the options, the rows and the model
 
 bool row_work_run(RowWork *work); // until all are answered, `enough` is true, or a signal comes
-// OUT appears, by rank 0 when all ranks are here; fails after a signal, and where answers are missing.
+// OUT appears, by rank 0 when all ranks are here; fails after a signal, where answers are missing, and where all rows
+// were refused.
 bool row_work_finish(RowWork *work);
 void row_work_close(RowWork *work);
 

@@ -9,9 +9,9 @@
 
 enum { REFERENCE_SHOWN = 60 };
 
-PassRate pass_rate_of(const int64_t verdicts[3])
+PassRate pass_rate_of(const int64_t verdicts[3], int64_t cut_off)
 {
-    PassRate p = {verdicts[VERDICT_EQUAL], verdicts[VERDICT_DIFFERENT], verdicts[VERDICT_UNKNOWN], NAN,
+    PassRate p = {verdicts[VERDICT_EQUAL], verdicts[VERDICT_DIFFERENT], verdicts[VERDICT_UNKNOWN], cut_off, NAN,
                   DIFFICULTY_DEFAULT};
     int64_t decided = p.right + p.wrong;
     if (decided == 0 || decided < p.unknown)
@@ -90,5 +90,6 @@ bool pass_rate_row_end(Bytes *line, Text row, const PassRate *p, Text said, cons
     else
         TRY(row_number(line, "pass_rate", p->rate));
     return row_integer(line, "pass_right", p->right) && row_integer(line, "pass_wrong", p->wrong) &&
-           row_integer(line, "pass_unknown", p->unknown) && score_row_scorer(line, scorer);
+           row_integer(line, "pass_unknown", p->unknown) && row_integer(line, "pass_cut_off", p->cut_off) &&
+           score_row_scorer(line, scorer);
 }

@@ -6,19 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const OWN_FIELDS[] = {"difficulty",
-                                         "difficulty_expected",
-                                         "difficulty_probs",
-                                         "difficulty_default",
-                                         "difficulty_answer",
-                                         "scorer",
-                                         "scorer_weights",
-                                         "scorer_prompt",
-                                         "pass_rate",
-                                         "pass_right",
-                                         "pass_wrong",
-                                         "pass_unknown",
-                                         NULL};
+static const char *const OWN_FIELDS[] = {"difficulty",        "difficulty_expected",
+                                         "difficulty_probs",  "difficulty_default",
+                                         "difficulty_answer", "scorer",
+                                         "scorer_weights",    "scorer_prompt",
+                                         "pass_rate",         "pass_right",
+                                         "pass_wrong",        "pass_unknown",
+                                         "pass_cut_off",      NULL};
 
 static bool was_scored(const Record *record) // by an earlier run of ./score
 {
@@ -110,6 +104,7 @@ bool score_tally_add(void *tally, Text row)
     t->responses[VERDICT_EQUAL] += number_behind(score, "\"pass_right\":");
     t->responses[VERDICT_DIFFERENT] += number_behind(score, "\"pass_wrong\":");
     t->responses[VERDICT_UNKNOWN] += number_behind(score, "\"pass_unknown\":");
+    t->cut_off += number_behind(score, "\"pass_cut_off\":");
     return true;
 }
 
@@ -119,6 +114,7 @@ bool score_tally_file(ScoreTally *t, const char *path)
     bool ok = file_map(&file, path);
     memset(t->levels, 0, sizeof t->levels);
     memset(t->responses, 0, sizeof t->responses);
+    t->cut_off = 0;
     const char *at = (const char *)file.data, *end = at + file.size, *newline;
     for (; ok && at < end && (newline = (const char *)memchr(at, '\n', (size_t)(end - at))) != NULL; at = newline + 1)
         ok = score_tally_add(t, (Text){at, (size_t)(newline - at)});
@@ -133,11 +129,17 @@ void score_tally_show(const ScoreTally *t, Progress *progress)
                   "difficulty 1: %" PRId64 " | 2: %" PRId64 " | 3: %" PRId64 " | 4: %" PRId64 " | 5: %" PRId64
                   " | no usable score: %" PRId64 "%s",
                   n[1], n[2], n[3], n[4], n[5], n[0], n[0] > 0 ? " (3 stands in, with difficulty_default)" : "");
-    const int64_t *r = t->responses;
-    if (r[0] + r[1] + r[2] > 0)
+    const int64_t *r = t->responses, all = r[0] + r[1] + r[2];
+    if (all > 0)
         progress_note(progress,
-                      "responses: %" PRId64 " right | %" PRId64 " wrong | %" PRId64 " unknown: no rule decides",
-                      r[VERDICT_EQUAL], r[VERDICT_DIFFERENT], r[VERDICT_UNKNOWN]);
+                      "responses: %" PRId64 " right | %" PRId64 " wrong | %" PRId64
+                      " unknown: no rule decides | %" PRId64 " of all cut off",
+                      r[VERDICT_EQUAL], r[VERDICT_DIFFERENT], r[VERDICT_UNKNOWN], t->cut_off);
+    if (2 * t->cut_off > all)
+        progress_note(progress,
+                      "warning: %" PRId64 " of %" PRId64 " responses were cut off, and are wrong for that alone: the "
+                      "levels say how long they are; give a larger --max-new-tokens, or --context",
+                      t->cut_off, all);
 }
 
 static int64_t useless_allowed(const ScoreTally *t)

@@ -30,7 +30,7 @@ bool score_row_scorer(Bytes *line, const Scorer *scorer);
 typedef struct ScoreTally {
     const Journal *journal;           // of the rows
     int64_t levels[DIFFICULTIES + 1]; // rows so far with 1 to 5; [0]: without a usable answer
-    int64_t responses[3];             // of --method pass-rate, in those rows, by Verdict
+    int64_t responses[3], cut_off;    // of --method pass-rate, in those rows, by Verdict; of them before their end
     int64_t rows;                     // rows to score
     double unusable_share;            // the share that may have no usable answer
     const char *remedy;               // against unusable answers: what to change

@@ -183,8 +183,7 @@ typedef struct JumpFacts {
 // Whether loss or norm has jumped compared with the last RECENT_STEPS (once there are enough), to which this step is
 // then added.
 bool jump_seen(Recent *recent, double loss, double norm, JumpFacts *facts);
-void run_tell_jump(Run *run, double loss, double norm,
-                   const char *advice); // a note on the terminal, not after every step
+void run_tell_jump(Run *run, double loss, double norm, const char *advice); // on the terminal, not after every step
 
 // ---- what a run shows (announce.c)
 

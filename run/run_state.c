@@ -117,8 +117,7 @@ bool schedule_resume(Run *run, const json_t *saved, const char *where)
     Schedule before = *run->schedule;
     TRY(json_need_int(&before.steps, saved, "steps", 0, INT64_MAX, where) &&
         json_need_int(&before.warmup, saved, "warmup", 0, INT64_MAX, where));
-    run->schedule->warmup =
-        before.warmup; // --warmup-steps is the same, as the options were compared; or it was a share
+    run->schedule->warmup = before.warmup; // --warmup-steps is the same, as options were compared; or it was a share
     if (run->step > run->steps)
         return fail("%s: has %" PRId64 " steps already, and the run is to have %" PRId64
                     "; give more --steps or --epochs",

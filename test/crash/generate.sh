@@ -121,6 +121,18 @@ parts_are_joined_in_the_order_of_the_rows() {
     wants 0 "${join[@]}" 2>"$work/stderr"
     cmp "$out" "$work/whole" || failed "parts of which one is empty, and some of whose rows are refused, are not the whole"
     rm -f "$out" "$out".*-of-*
+    printf '{"a": 1}\n{"b": 1}\n' >"$work/mixed.jsonl"
+    for part in 1 2; do
+        rm -f "$out".*
+        wants 1 "${few[@]}" --out "$out" --ranks $part 2>"$work/stderr"
+        says "all 2 rows were refused, so nothing is written"
+    done
+    rm -f "$out".*
+    : >"$work/mixed.jsonl"
+    wants 1 "${few[@]}" --out "$out" 2>"$work/stderr"
+    says "mixed.jsonl: holds no rows; give a file that has some"
+    [ ! -e "$out" ] || failed "without rows there is a file of responses"
+    rm -f "$out".*
     wants 2 "$program" --out "$out" --join --part 0/2 2>"$work/stderr"
     says "drop one of the two"
     proved "generate --part, --join: the bytes of one process; parts that are missing, unfinished, changed or foreign are refused by name"

@@ -129,7 +129,7 @@ by_the_pass_rate() {
         --max-new-tokens 24 --instruction none --seed 3 --unusable-share 1)
     wants 0 score
     sane
-    [ "$(grep -cE '"source_difficulty":2,"difficulty":[1-5],"pass_rate":[01][.0-9]*,"pass_right":[0-6],"pass_wrong":[0-6],"pass_unknown":[0-6],"scorer":"guesser/model","scorer_weights":"[0-9a-f]{16}","scorer_prompt":"[0-9a-f]{16}"}$' "$out")" = 12 ] ||
+    [ "$(grep -cE '"source_difficulty":2,"difficulty":[1-5],"pass_rate":[01][.0-9]*,"pass_right":[0-6],"pass_wrong":[0-6],"pass_unknown":[0-6],"pass_cut_off":[0-6],"scorer":"guesser/model","scorer_weights":"[0-9a-f]{16}","scorer_prompt":"[0-9a-f]{16}"}$' "$out")" = 12 ] ||
         failed "not every row has its pass rate: $(cat "$out")"
     cp "$out" "$work/passed.jsonl"
     wants 0 ./generate --model "$work/guesser" --prompts "$work/asked.jsonl" --out "$work/drawn.jsonl" --device cpu --samples 6 --max-new-tokens 24 \

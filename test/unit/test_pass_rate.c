@@ -13,7 +13,7 @@ static void a_pass_rate_gives_a_level_by_five_equal_bins(void **state)
                  {1, 7, 5}, {4, 1, 1},     {3, 2, 2},     {2, 3, 3},  {1, 4, 4},     {0, 5, 5}, {3, 7, 4},
                  {6, 4, 2}, {799, 201, 2}, {800, 200, 1}, {12, 3, 1}, {199, 801, 5}, {1, 2, 4}, {2, 1, 2}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        PassRate p = pass_rate_of((const int64_t[]){0, cases[i].wrong, cases[i].right});
+        PassRate p = pass_rate_of((const int64_t[]){0, cases[i].wrong, cases[i].right}, 0);
         if (p.level != cases[i].level)
             fail_msg("%d right and %d wrong: level %d", (int)cases[i].right, (int)cases[i].wrong, p.level);
         assert_true(p.rate == (double)cases[i].right / (double)(cases[i].right + cases[i].wrong));
@@ -22,11 +22,11 @@ static void a_pass_rate_gives_a_level_by_five_equal_bins(void **state)
 
 static void a_response_that_no_rule_decides_is_neither_right_nor_wrong(void **state)
 {
-    PassRate p = pass_rate_of((const int64_t[]){2, 1, 1});
+    PassRate p = pass_rate_of((const int64_t[]){2, 1, 1}, 0);
     assert_true(p.rate == 0.5 && p.level == 3 && p.unknown == 2);
-    p = pass_rate_of((const int64_t[]){3, 1, 1}); // fewer than half of five
+    p = pass_rate_of((const int64_t[]){3, 1, 1}, 0); // fewer than half of five
     assert_true(isnan(p.rate) && p.level == DIFFICULTY_DEFAULT);
-    p = pass_rate_of((const int64_t[]){4, 0, 0});
+    p = pass_rate_of((const int64_t[]){4, 0, 0}, 0);
     assert_true(isnan(p.rate) && p.level == DIFFICULTY_DEFAULT);
 }
 

@@ -471,10 +471,11 @@ static void a_servers_responses_are_judged_and_counted(void **state)
     assert_int_equal(pass_rate("--samples 4 --unusable-share 0.25"), 0);
     static const char *const said[] = {
         "\"source_pass_rate\":7,\"difficulty\":1,\"pass_rate\":1,\"pass_right\":4,\"pass_wrong\":0,\"pass_unknown\":0,"
-        "\"scorer\"",
-        "14.0,\"difficulty\":1,\"pass_rate\":1,\"pass_right\":3,\"pass_wrong\":0,\"pass_unknown\":1,\"scorer\":"
-        "\"judge\"",
-        "\"3\",\"difficulty\":5,\"pass_rate\":0,\"pass_right\":0,\"pass_wrong\":2,", // what was cut off is wrong
+        "\"pass_cut_off\":0,\"scorer\"",
+        "14.0,\"difficulty\":1,\"pass_rate\":1,\"pass_right\":3,\"pass_wrong\":0,\"pass_unknown\":1,"
+        "\"pass_cut_off\":0,\"scorer\":\"judge\"",
+        "\"3\",\"difficulty\":5,\"pass_rate\":0,\"pass_right\":0,\"pass_wrong\":2,\"pass_unknown\":2,\"pass_cut_off\":"
+        "2,", // what was cut off is wrong
         "\"f(2)\",\"difficulty\":3,\"difficulty_default\":true,\"difficulty_answer\":\"f(3)\",\"pass_right\":0,\"pass_"
         "wrong\":0,"
         "\"pass_unknown\":4,"};
@@ -490,6 +491,34 @@ static void a_servers_responses_are_judged_and_counted(void **state)
     assert_int_equal(pass_rate("--samples 4"), 1);
     assert_true(file_says("stderr", "the first unusable answer ends in \"f(4)\"; no rule decides") &&
                 file_says("stderr", "--method logits"));
+    forget_run();
+}
+
+static void responses_that_were_cut_off_are_counted_and_told_where_they_are_most(void **state)
+{
+    answered_rows("{\"problem\": \"is-cut 9 5\", \"answer\": \"5\"}\n"
+                  "{\"problem\": \"says 3 15\", \"answer\": \"15\", \"pass_cut_off\": 8}\n");
+    assert_int_equal(pass_rate("--samples 3 --unusable-share 1"), 0);
+    assert_true(file_says("out.jsonl", "\"pass_wrong\":3,\"pass_unknown\":0,\"pass_cut_off\":3,") &&
+                file_says("out.jsonl", "\"source_pass_cut_off\":8,") && file_says("stderr", " | 3 of all cut off"));
+    assert_false(file_says("stderr", "warning: ")); // half is not more than half
+    forget_run();
+    answered_rows("{\"problem\": \"is-cut 9 6\", \"answer\": \"6\"}\n");
+    assert_int_equal(pass_rate("--samples 3"), 0);
+    assert_true(file_says("stderr", "warning: 3 of 3 responses were cut off") &&
+                file_says("stderr", "give a larger --max-new-tokens, or --context"));
+    forget_run();
+}
+
+static void a_file_without_rows_or_with_refused_ones_only_is_an_error(void **state)
+{
+    answered_rows("");
+    assert_int_equal(pass_rate("--samples 3"), 1);
+    assert_true(file_says("stderr", "rows.jsonl: holds no rows; give a file that has some"));
+    answered_rows("{\"a\": 1}\n{\"problem\": \"says 3 15\"}\n");
+    assert_int_equal(pass_rate("--samples 3 --skip-bad-rows 2"), 1);
+    assert_true(file_says("stderr", "all 2 rows were refused, so nothing is written; the reasons are above"));
+    assert_false(file_exists("out.jsonl"));
     forget_run();
 }
 
@@ -572,6 +601,8 @@ int main(void)
         cmocka_unit_test(a_server_that_is_gone_ends_the_run_soon),
         cmocka_unit_test(a_killed_run_asks_nothing_twice),
         cmocka_unit_test(a_servers_responses_are_judged_and_counted),
+        cmocka_unit_test(responses_that_were_cut_off_are_counted_and_told_where_they_are_most),
+        cmocka_unit_test(a_file_without_rows_or_with_refused_ones_only_is_an_error),
         cmocka_unit_test(a_row_without_a_reference_is_refused_with_a_remedy),
         cmocka_unit_test(one_question_of_a_row_that_fails_leaves_the_others_kept),
         cmocka_unit_test(options_that_the_method_does_not_use_are_refused),
