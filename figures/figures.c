@@ -104,15 +104,25 @@ static bool put_fields(json_t *object, const Figures *f)
 
 // ---- the whole
 
-// With all questions alike the bootstrap draws one value only. Wilson's interval (1927) of so many questions, all right
-// or all wrong, then has the width that it lacks.
-static void widen(Spread *spread, Headline headline, double score, size_t count)
+// A question that is half right is one half, whatever number of samples it has.
+static bool all_alike(const Shares *s)
 {
-    const double z2 = 1.959964 * 1.959964, n = (double)count;
-    if (headline != HEADLINE_MICRO || (score > 0 && score < 1) || count == 0)
+    for (size_t i = 1; i < s->count; i++)
+        if ((int64_t)s->list[i].right * s->list[0].of != (int64_t)s->list[0].right * s->list[i].of)
+            return false;
+    return s->count > 0;
+}
+
+// With all questions alike the bootstrap draws one value only. Wilson's interval (1927) of their common share and so
+// many questions then has the width that it lacks.
+static void widen(Spread *spread, Headline headline, const Shares *s)
+{
+    if (headline != HEADLINE_MICRO || !all_alike(s))
         return;
-    spread->low = score == 0 ? 0 : n / (n + z2);
-    spread->high = score == 0 ? z2 / (n + z2) : 1;
+    const double z = 1.959964, n = (double)s->count, p = (double)s->list[0].right / (double)s->list[0].of;
+    double middle = p + z * z / (2 * n), half = z * sqrt(p * (1 - p) / n + z * z / (4 * n * n)), all = 1 + z * z / n;
+    spread->low = p == 0 ? 0 : (middle - half) / all; // to the bit, there
+    spread->high = p == 1 ? 1 : (middle + half) / all;
 }
 
 static bool put_headline(json_t *object, const Figures *f)
@@ -122,7 +132,7 @@ static bool put_headline(json_t *object, const Figures *f)
     Spread spread, strict = {.standard_error = mean_error(&f->strict, NULL)};
     TRY(bootstrap(&spread, headline, &f->protocol, NULL) &&
         (headline == HEADLINE_MICRO || bootstrap(&strict, headline, &f->strict, NULL)));
-    widen(&spread, headline, aggregate(headline, &f->protocol), f->protocol.count);
+    widen(&spread, headline, &f->protocol);
     TRY(put(object, "headline", json_string(f->task->o.headline.name)) &&
         put_score(object, aggregate(headline, &f->protocol), spread.standard_error, questions) &&
         put(object, "interval", questions > 0 ? json_pack("[ff]", spread.low, spread.high) : json_null()));

@@ -17,7 +17,7 @@
 //
 //   task, task_hash     the task and its text's hash, in hexadecimal
 //   headline            micro, macro or harmonic: which of them `score` is
-//   score, stderr       by the protocol; interval: [low, high], of 95%; Wilson's where all are right or wrong
+//   score, stderr       by the protocol; interval: [low, high], of 95%; Wilson's where all questions are alike
 //   count               questions; responses: to all of them; samples: the most to one question
 //   micro               the mean over questions of the share of right responses (avg@n)
 //   macro               the mean over categories of that

@@ -368,6 +368,44 @@ static void a_task_without_categories_has_only_its_mean(void **state)
     json_decref(f);
 }
 
+// Wilson's interval by its definition: at its ends the share is 1.959964 standard errors of that end away.
+static void assert_wilson(const json_t *figures, double share, double n)
+{
+    const json_t *interval = json_object_get(figures, "interval");
+    for (size_t i = 0; i < 2; i++) {
+        double end = json_number_value(json_array_get(interval, i)), error = sqrt(end * (1 - end) / n);
+        if (share == (double)i) // none is right, or all are
+            assert_true(end == (double)i);
+        else
+            assert_near(i == 0 ? share - end : end - share, 1.959964 * error, 1e-12);
+    }
+}
+
+static void questions_that_are_all_alike_have_wilsons_interval(void **state)
+{
+    Task task = task_of(2, HEADLINE_MICRO);
+    // a third each, in two categories, so that sums of thirds are rounded otherwise; one question has six samples
+    static const Said thirds[] = {
+        {"a", "\"x\"", "1", 0, 0, "r"}, {"a", "\"x\"", "1", 0, 1, ""},  {"a", "\"x\"", "1", 0, 2, ""},
+        {"b", "\"y\"", "1", 1, 0, ""},  {"b", "\"y\"", "1", 1, 1, "r"}, {"b", "\"y\"", "1", 1, 2, ""},
+        {"c", "\"y\"", "1", 2, 0, "r"}, {"c", "\"y\"", "1", 2, 1, "r"}, {"c", "\"y\"", "1", 2, 2, ""},
+        {"c", "\"y\"", "1", 2, 3, ""},  {"c", "\"y\"", "1", 2, 4, ""},  {"c", "\"y\"", "1", 2, 5, ""}};
+    static const Said alike[] = {{"a", "null", "null", 0, 0, "r"},
+                                 {"b", "null", "null", 1, 0, "r"},
+                                 {"a", "null", "null", 0, 0, ""},
+                                 {"b", "null", "null", 1, 0, ""}};
+    json_t *f = figures_for(&task, thirds, 12);
+    assert_wilson(f, 1.0 / 3, 3);
+    json_decref(f);
+    assert_wilson(f = figures_for(&task, alike, 2), 1, 2);
+    json_decref(f);
+    assert_wilson(f = figures_for(&task, alike + 2, 2), 0, 2);
+    json_decref(f);
+    f = figures_for(&task, alike + 1, 1); // one question alone
+    assert_wilson(f, 1, 1);
+    json_decref(f);
+}
+
 static void rows_out_of_order_are_refused_with_their_line(void **state)
 {
     Task task = task_of(2, HEADLINE_MICRO);
@@ -502,6 +540,7 @@ int main(void)
         cmocka_unit_test(a_tasks_figures_are_those_computed_by_hand),
         cmocka_unit_test(without_questions_a_score_is_null),
         cmocka_unit_test(a_task_without_categories_has_only_its_mean),
+        cmocka_unit_test(questions_that_are_all_alike_have_wilsons_interval),
         cmocka_unit_test(rows_out_of_order_are_refused_with_their_line),
         cmocka_unit_test(the_table_shows_no_character_that_acts),
         cmocka_unit_test(runs_are_compared_on_the_questions_that_all_have),
