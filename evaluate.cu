@@ -149,7 +149,7 @@ static bool respond(Evaluate *e)
     bool there;
     if (e->o.responses[0] != 0)
         return prepare_prompts(e) && bench_take_responses(&e->run, e->o.responses);
-    return bench_has_responses(&e->run, e->o.asked.model, &there) && (there || ask_all(e));
+    return bench_has_responses(&e->run, e->o.asked.model, e->o.skip_bad_rows, &there) && (there || ask_all(e));
 }
 
 // The model makes room for a judge, and other ranks have ended.

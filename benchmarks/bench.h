@@ -56,8 +56,9 @@ bool bench_tell_sampling(const Bench *run, FILE *out); // for ./generate, by its
 bool bench_note(const Bench *run, const RowWork *work, const char *responses);
 
 // Whether responses.jsonl is there. Then what run.json says is what it was made from; fails where the tasks, the data,
-// the options or the model's name are others now.
-bool bench_has_responses(Bench *run, const char *model, bool *there);
+// the options or the model's name are others now, and where they are not the run's: changed, or more than `skips` of
+// them missing.
+bool bench_has_responses(Bench *run, const char *model, int64_t skips, bool *there);
 
 // Writes responses.jsonl from somebody else's: rows with a text (text, response, output or completion), which belong to
 // the prompts by id (of prompts.jsonl, or of the data where there is one task) and in the order of the samples, or, if

@@ -1,6 +1,7 @@
 // What a run says of itself: run.json, and the head of summary.json. See bench.h.
 #include "figures/figures.h"
 #include "benchmarks/bench.h"
+#include "evaluation/responses.h"
 #include "pretrained/folder.h"
 #include <string.h>
 
@@ -119,12 +120,13 @@ static bool same_run(Bench *run, const char *model)
     return ok;
 }
 
-bool bench_has_responses(Bench *run, const char *model, bool *there)
+bool bench_has_responses(Bench *run, const char *model, int64_t skips, bool *there)
 {
     PathKind kind;
     TRY(path_kind(&kind, run->responses.data));
     *there = kind != PATH_NONE;
-    return !*there || same_run(run, model);
+    return !*there ||
+           (same_run(run, model) && responses_are_those_asked_for(run->responses.data, run->prompts.data, skips));
 }
 
 // ---- summary.json

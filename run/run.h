@@ -193,8 +193,7 @@ bool run_describe(const Run *run, const Options *options);
 // Lines on the terminal: backend, model, template, steps and memory; then the size of a data set that is not empty, and
 // which of its rows are not used.
 void run_announce(Run *run, const Fit *fit);
-void run_announce_rows(Run *run, const char *name,
-                       const ShardFolders *folders); // rows of JSONL that were not read, or dropped
+void run_announce_rows(Run *run, const char *name, const ShardFolders *folders); // of JSONL: not read, or dropped
 void run_announce_data(Run *run, const char *name, const TrainingSet *set);
 
 typedef struct LevelLosses {

@@ -39,9 +39,8 @@ bool run_state_copy(RunState *state, float *memory); // (elements): from now on 
 void run_state_free(RunState *state);
 json_t *run_state_scalars(Run *run); // and what is not a tensor; NULL after fail()
 
-bool run_checkpoint_bytes(uint64_t *bytes, Run *run); // of one, on disk
-bool run_load(Run *run, const Options *options,
-              const char *checkpoint); // refused where identity, model or schedule differ
+bool run_checkpoint_bytes(uint64_t *bytes, Run *run);              // of one, on disk
+bool run_load(Run *run, const Options *options, const char *from); // refused where identity, model or schedule differ
 
 // run_state.c: the schedule as it is saved. A run may be resumed with another number of steps where the steps that are
 // made have the same learning rates; sets run->longer then. A warm-up that is a share of the steps stays as it was.

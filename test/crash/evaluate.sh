@@ -65,6 +65,41 @@ repeated_it_scores_anew() {
     proved "evaluate: repeated, it scores what is there, without a model; with other options it is refused by name"
 }
 
+# What somebody has changed is named, and nothing is made of it; removed, it is made again.
+responses_that_were_changed_are_refused() {
+    local said change before
+    while IFS='|' read -r change said; do
+        rm -rf "$out"
+        cp -r "$work/calm" "$out"
+        eval "$change" <"$work/calm/responses.jsonl" >"$out/responses.jsonl"
+        before=$(fingerprint "$out")
+        wants 1 evaluate
+        sane
+        says "$out/responses.jsonl$said"
+        says "put back the file that was written, or remove it, and the same command asks all prompts anew"
+        [ "$(wc -l <"$work/stderr")" = 1 ] || failed "$change: more than one line is said"
+        [ "$(fingerprint "$out")" = "$before" ] || failed "$change: something is written"
+    done <<-'END'
+	sed '4p'|:5: is out of order, or there twice
+	sed '17{h;d};19G'|:19: is out of order, or there twice
+	sed '2s/.*/{}/'|:2: is no response
+	sed '30s/"question":[0-9]*/"question":99/'|:30: is out of order, or there twice, or answers no prompt of
+	sed '30p'|:31: is out of order
+	sed '5,7d'|: 3 of 30 prompts have no response there, and --skip-bad-rows allows 0
+	head -n 29|: 1 of 30 prompts have no response there
+	head -c -40|:30:
+	:|: 30 of 30 prompts have no response there
+	END
+    sed '5,7d' "$work/calm/responses.jsonl" >"$out/responses.jsonl"
+    wants 1 evaluate --skip-bad-rows 2
+    wants 0 evaluate --skip-bad-rows 3
+    grep -q '"responses_left_out": 3' "$out/summary.json" || failed "how many are left out is not in the summary"
+    rm "$out/responses.jsonl"
+    wants 0 evaluate
+    diff <(figures_of "$work/calm") <(figures_of "$out") >"$work/stderr" || failed "made again, the responses are others"
+    proved "evaluate: responses that are there twice, in another order, of no prompt, torn or lost are refused by their line before anything is written"
+}
+
 a_killed_run_goes_on() {
     local i kills=0 tries=4
     [ "$mode" = short ] || tries=40
@@ -291,6 +326,7 @@ data_that_do_not_fit_are_refused() {
 
 a_run_has_its_files
 repeated_it_scores_anew
+responses_that_were_changed_are_refused
 a_killed_run_goes_on
 others_responses_are_scored_alike
 a_judge_decides_where_a_protocol_has_one
