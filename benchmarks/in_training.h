@@ -20,8 +20,8 @@
     ROW(IN, eval_task_shots,      repeated, "", "",      tasks, NEUTRAL, "TASK=FILE: worked examples, where a task wants them") \
     ROW(IN, eval_task_limit,      integer,  "0", ">= 0", tasks, NEUTRAL, "only the first questions of each; 0: all") \
     ROW(IN, eval_task_samples,    integer,  "0", ">= 0 and <= 65536", tasks, NEUTRAL, "responses to each question; 0: as the task says") \
-    ROW(IN, eval_task_new_tokens, integer,  "0", ">= 0", tasks, NEUTRAL, "longest response, in tokens; 0: as the task says") \
-    ROW(IN, eval_task_temperature, number, "-1", ">= -1", tasks, NEUTRAL, "sampling temperature, 0: greedy; -1: as the task says")
+    ROW(IN, eval_task_new_tokens, integer,  "0", ">= 0", tasks, NEUTRAL, "longest response in tokens; 0: the task's") \
+    ROW(IN, eval_task_temperature, number, "-1", ">= -1", tasks, NEUTRAL, "temperature, 0: greedy; -1: as the task says")
 // clang-format on
 OPTION_GROUP(TrainingTaskOptions, TRAINING_TASK_ROWS)
 

@@ -5,6 +5,7 @@
 tiny_recipe
 for i in $(seq 7); do echo "{\"id\": \"q$i\", \"question\": \"What is $i + $i?\", \"answer\": \"worked\\n#### $((2 * i))\"}"; done >"$work/gsm8k.jsonl"
 for i in $(seq 5); do echo "{\"question\": \"Which is $i?\", \"answer\": \"$i\", \"source\": \"a\"}"; done >"$work/numbers.jsonl"
+sed 's/Which is/Which was/' "$work/numbers.jsonl" >"$work/examples.jsonl"
 # a task of one's own: three samples, a stop text, a prompt that is gone on with, and a worked example
 cat >"$work/mine.task" <<'END'
 about = "digits"
@@ -25,7 +26,7 @@ extract = 'last (\d)'
 END
 files() { # PREFIX: as the options of a program whose names begin so
     printf '%s\n' "--$1data" gsm8k="$work/gsm8k.jsonl" "--$1data" questions="$work/numbers.jsonl" "--$1data" mine="$work/numbers.jsonl" \
-        "--$1shots" mine="$work/numbers.jsonl"
+        "--$1shots" mine="$work/examples.jsonl"
 }
 names=(gsm8k,questions "$work/mine.task")
 mapfile -t while_training < <(files eval-task-)
@@ -146,7 +147,7 @@ other_questions_are_not_compared() {
     head -n 4 "$work/numbers.jsonl" >"$work/own.jsonl"
     sed 's/Which/What/' "$work/own.jsonl" >"$work/changed.jsonl"
     local own=(--eval-tasks "$task" gsm8k --eval-task-data own="$work/own.jsonl" --eval-task-data gsm8k="$work/gsm8k.jsonl"
-        --eval-task-shots own="$work/numbers.jsonl" --eval-task-new-tokens 8)
+        --eval-task-shots own="$work/examples.jsonl" --eval-task-new-tokens 8)
     wants 0 train "$first" "${own[@]}" --keep-best "$figure" --stop-when "$figure:90" --epochs 2 --lr-schedule constant
     resumed() { # STATUS, options: the run goes on for an epoch
         local status=$1
