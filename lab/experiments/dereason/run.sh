@@ -4,7 +4,7 @@
 #
 #   lab/experiments/dereason/run.sh [--size laptop|gpu] [--seeds N] [--jobs N] [--out FOLDER] [--print] [--scale N]
 #
-#   --size laptop   the miniature: a new model of 0.7 million parameters, generated problems; 92 minutes on two busy cores. The default
+#   --size laptop   the miniature: a new model of 0.7 million parameters, generated problems; 45 minutes on two cores. The default
 #   --size gpu      Qwen3-0.6B-Base or 4B-Base and real data, see gpu.bash: has not been run, and its commands are only printed
 #   --seeds, --jobs how many seeds (5), how many runs at once (2)
 #   --print         print the commands instead of running them; always so with --size gpu
