@@ -32,14 +32,18 @@ typedef struct Tensor {
 } Tensor;
 
 // Who attends to what. A sequence's keys are positions 0 .. contexts[s] + (starts[s+1] - starts[s]) - 1; its new tokens
-// are the last of them, and each sees itself and everything before it. Without pages every context is empty and the
-// keys are the rows of k and v; with pages all keys, the new ones too, lie in them, one page for each KEY_BLOCK
-// positions, and every sequence has a new token. How a page lies in its page_elements is the backend's own business:
-// pages_write fills it, attention_forward reads it, pages_copy copies it.
+// are the last of them, and each sees itself and everything before it. With pages all keys, the new ones too, lie in
+// them, one page for each KEY_BLOCK positions, and every sequence has a new token. How a page lies in its page_elements
+// is the backend's own business: pages_write fills it, attention_forward reads it, pages_copy copies it.
+// Without pages keys are rows of k and v. A context is then another sequence of the batch, all of it, from row
+// context_rows[s] on: one that has no context itself, and stands directly before those that go on from it, as a prompt
+// does before its responses. seen_until[s]: the row behind the last one that sees s's new tokens, which is the end of
+// the last sequence that goes on from it, or its own. Both NULL: every context is empty.
 typedef struct Attention {
     int64_t sequences, heads, kv_heads, head_width; // S, H, Hkv, D: D even, H a multiple of Hkv
     const int32_t *starts;                          // (S+1)
     const int32_t *contexts;                        // (S)
+    const int32_t *context_rows, *seen_until;       // (S) only without pages; or NULL
     void *key_pages, *value_pages;                  // (pages, page_elements) in the activation type, or NULL
     const int32_t *page_table;                      // (S, pages_per_sequence): number of the page
     int64_t pages_per_sequence;

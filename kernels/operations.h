@@ -145,8 +145,8 @@ OPERATION(void, pages_copy, (Stream *s, void *pages, int64_t elements, const int
 // q, out, dq, dout (T, H, D); k, v, dk, dv (T, Hkv, D); logsumexp, delta (T, H). k, v are not read with pages.
 // forward: key blocks of KEY_BLOCK from position 0; segments of KEY_SEGMENT merged ascending. In pages, the segments of
 // a sequence with one new token are worked on side by side, their sums kept in the workspace until they are merged.
-// backward (contexts empty): dq is a chain over keys ascending; dk and dv over the heads of the group, then queries,
-// ascending. delta is scratch.
+// backward (without pages): dq is a chain over keys ascending; dk and dv over the heads of the group, then over the
+// queries that see the key, in the order of rows. delta is scratch.
 
 SIZE_OPERATION(int64_t, attention_workspace, (int64_t sequences, int64_t positions, int64_t heads, int64_t head_width))
 OPERATION(void, attention_forward,

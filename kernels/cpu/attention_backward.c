@@ -1,5 +1,8 @@
-// Causal attention, backward. A task is (sequence, kv head) and walks the key blocks ascending; dk and dv of a block
-// stay in the task, dq continues its chain over keys. Five products (scores once more, from the logsumexp), no atomics.
+// Causal attention, backward. A task is (sequence, kv head) and walks the sequence's own keys in blocks, ascending, each
+// against all queries that see it: its own, then those of the sequences that go on from it, which lie behind it. dk and
+// dv of a block stay in the task, dq continues its chain over keys: sequences that go on from another come after all
+// others, so that the keys of their contexts come first. Five products (scores once more, from the logsumexp), no
+// atomics.
 #include "kernels/cpu/attention.h"
 
 // What a backward task works in.
@@ -45,13 +48,19 @@ typedef struct BackwardTensors {
     const float *q, *k, *v, *dout, *logsumexp, *delta;
 } BackwardTensors;
 
+// The rows that see the sequence's own keys: its own, and behind them those of others.
+static int64_t queries_of(const Attention *a, int64_t sequence)
+{
+    return (a->seen_until == NULL ? a->starts[sequence + 1] : a->seen_until[sequence]) - a->starts[sequence];
+}
+
 // One head's block of queries against the packed block of keys.
 static void backward_block(BackwardTile *w, const BackwardTensors *t, const KeyView *view, int64_t head,
                            int64_t query_block, int64_t key_block, int64_t keys)
 {
     const Attention *a = view->a;
     int64_t D = a->head_width, P = w->padded, stride = a->heads * D, start = a->starts[view->sequence];
-    int64_t first = query_block * KEY_BLOCK, rows = smaller(view->length - first, KEY_BLOCK);
+    int64_t first = query_block * KEY_BLOCK, rows = smaller(queries_of(a, view->sequence) - first, KEY_BLOCK);
     int64_t at = (start + first) * stride + head * D, columns = (keys + 15) / 16 * 16;
     float scale = 1.0f / sqrtf((float)D);
     pack_rows(w->queries, t->q + at, stride, rows, D, P);
@@ -74,10 +83,10 @@ static void backward_block(BackwardTile *w, const BackwardTensors *t, const KeyV
 static void backward_task(BackwardTile *w, const BackwardTensors *t, const KeyView *view)
 {
     const Attention *a = view->a;
-    int64_t D = a->head_width, group = a->heads / a->kv_heads, blocks = ceil_divide(view->length, KEY_BLOCK);
-    int64_t stride = view->stride;
-    for (int64_t j = 0; j < blocks; j++) {
-        int64_t keys = block_keys(view, j);
+    int64_t D = a->head_width, group = a->heads / a->kv_heads, stride = view->stride;
+    int64_t own = view->length - view->context, blocks = ceil_divide(queries_of(a, view->sequence), KEY_BLOCK);
+    for (int64_t j = 0; j * KEY_BLOCK < own; j++) {
+        int64_t keys = smaller(own - j * KEY_BLOCK, KEY_BLOCK);
         const float *k = view->keys + j * KEY_BLOCK * stride;
         pack_rows(w->keys, k, stride, keys, D, w->padded);
         pack_columns(w->key_columns, k, stride, keys, D);
@@ -113,10 +122,12 @@ static void cpu_attention_backward(Stream *s, Tensor dq, Tensor dk, Tensor dv, f
 #pragma omp parallel
     {
         BackwardTile w = backward_tile(a->head_width);
+        for (int goes_on = 0; goes_on < 2; goes_on++)
 #pragma omp for schedule(dynamic, 1)
-        for (int64_t task = 0; task < a->sequences * a->kv_heads; task++) {
-            KeyView view = key_view(a, k, v, task / a->kv_heads, task % a->kv_heads);
-            backward_task(&w, &t, &view);
-        }
+            for (int64_t task = 0; task < a->sequences * a->kv_heads; task++) {
+                KeyView view = key_view(a, k, v, task / a->kv_heads, task % a->kv_heads);
+                if ((view.context > 0) == goes_on)
+                    backward_task(&w, &t, &view);
+            }
     }
 }

@@ -60,6 +60,7 @@ typedef struct ForwardTile {
     int64_t rows, padded;   // queries × group, D rounded up to 16
     float *queries;         // (rows, D), packed, group inside
     float *columns, *block; // (D, KEY_BLOCK), (KEY_BLOCK, padded): keys and values of a block that are not in pages
+    float *mixed;           // (KEY_BLOCK, D): rows of a block that begins in a context and ends behind it
     float *scores;          // (rows, KEY_BLOCK)
     float *segment, *total; // (rows, padded): weighted values of the segment, of all merged segments
     RowState *now, *all;    // (rows)
@@ -70,8 +71,9 @@ static ForwardTile forward_tile(const Attention *a)
     ForwardTile w = {.padded = padded_width(a->head_width)};
     size_t D = (size_t)a->head_width, P = (size_t)w.padded, R = TILE_QUERIES * (size_t)(a->heads / a->kv_heads);
     float *p =
-        thread_scratch(SCRATCH_ATTENTION, (R * (D + KEY_BLOCK + 2 * P + 4) + KEY_BLOCK * (D + P)) * sizeof(float));
+        thread_scratch(SCRATCH_ATTENTION, (R * (D + KEY_BLOCK + 2 * P + 4) + KEY_BLOCK * (2 * D + P)) * sizeof(float));
     w.columns = p, p += D * KEY_BLOCK;
+    w.mixed = p, p += D * KEY_BLOCK;
     w.block = p, p += P * KEY_BLOCK;
     w.scores = p, p += R * KEY_BLOCK;
     w.segment = p, p += R * P;
@@ -114,8 +116,10 @@ static void block_of(const KeyView *view, int64_t block, ForwardTile *w, const f
         *values = page_of(a->value_pages, a, view->sequence, block) + view->kv_head * KEY_BLOCK * w->padded;
         return;
     }
-    pack_columns(w->columns, view->keys + block * KEY_BLOCK * view->stride, view->stride, keys, D);
-    pack_rows(w->block, view->values + block * KEY_BLOCK * view->stride, view->stride, keys, D, w->padded);
+    KeyRows rows = rows_at(view, view->context_keys, view->keys, block * KEY_BLOCK, keys, w->mixed);
+    pack_columns(w->columns, rows.row, rows.stride, keys, D);
+    rows = rows_at(view, view->context_values, view->values, block * KEY_BLOCK, keys, w->mixed);
+    pack_rows(w->block, rows.row, rows.stride, keys, D, w->padded);
     *columns = w->columns;
     *values = w->block;
 }

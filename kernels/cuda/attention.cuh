@@ -55,9 +55,10 @@ inline int64_t tiles_at_most(const Attention *a, int64_t tokens, int64_t per_tok
 
 // What a block works on: rows first .. first + rows - 1 of one sequence and kv head, linear over queries and heads.
 struct RowTile {
-    int sequence, start; // start: row of the batch where the sequence starts
-    int kv_head, group;  // group: heads that share the keys
-    int first, rows;     // rows that exist, of ATTENTION_ROWS
+    int sequence, start;      // start: row of the batch where the sequence starts
+    int kv_head, group;       // group: heads that share the keys
+    int first, rows;          // rows that exist, of ATTENTION_ROWS
+    int context, context_row; // positions before the sequence's first token; without pages, the row where they start
 };
 
 __device__ inline bool open_rows(RowTile *tile, const Attention &a)
@@ -67,14 +68,32 @@ __device__ inline bool open_rows(RowTile *tile, const Attention &a)
     if (place.sequence < 0)
         return false;
     int start = a.starts[place.sequence], left = (a.starts[place.sequence + 1] - start) * group - (int)place.first;
-    *tile = RowTile{place.sequence, start, (int)blockIdx.y, group, (int)place.first, min(left, (int)ATTENTION_ROWS)};
+    *tile = RowTile{place.sequence,
+                    start,
+                    (int)blockIdx.y,
+                    group,
+                    (int)place.first,
+                    min(left, (int)ATTENTION_ROWS),
+                    a.contexts[place.sequence],
+                    a.context_rows == NULL ? start : a.context_rows[place.sequence]};
     return true;
+}
+
+// The row of the batch with the key at this position: of the context, which is another sequence, or of its own.
+__device__ inline int key_row(const RowTile &tile, int position)
+{
+    return position < tile.context ? tile.context_row + position : tile.start + position - tile.context;
 }
 
 __device__ inline int query_of(const RowTile &tile, int r)
 {
     return (tile.first + r) / tile.group;
 } // within its sequence
+
+__device__ inline int position_of(const RowTile &tile, int r) // of row r of the tile; -1 if there is none
+{
+    return r < tile.rows ? tile.context + query_of(tile, r) : -1;
+}
 
 __device__ inline int64_t head_row(const RowTile &tile, const Attention &a, int r) // of row r of the tile in (T·H, D)
 {

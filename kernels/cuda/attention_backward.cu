@@ -54,9 +54,10 @@ __device__ inline void weights_of(float *p, float *ds, bool seen, float logsumex
 
 // ---- keys and values
 
-// What a block of this kernel works on: keys first .. first + 63 of one sequence and kv head.
+// What a block of this kernel works on: keys first .. first + 63 of one sequence's own, and one kv head. Whoever sees
+// them is in the rows from there on, up to `length` rows behind the start: the sequence, and those that go on from it.
 struct KeyTile {
-    int first, length, start, kv_head, group; // length of the sequence
+    int first, keys, length, start, kv_head, group; // keys: of the sequence
 };
 
 // The queries of a head from `query` on, and what their rows end in: (QUERIES, D + PAD) twice, then two rows of numbers
@@ -116,11 +117,13 @@ template <int D> __global__ void __launch_bounds__(ATTENTION_THREADS) attention_
     Place place = find_tile(a, blockIdx.x, 1, KEYS);
     if (place.sequence < 0)
         return; // the whole block
-    KeyTile tile = {(int)place.first, 0, a.starts[place.sequence], (int)blockIdx.y, (int)(a.heads / a.kv_heads)};
-    tile.length = a.starts[place.sequence + 1] - tile.start;
+    KeyTile tile = {(int)place.first, 0, 0, a.starts[place.sequence], (int)blockIdx.y, (int)(a.heads / a.kv_heads)};
+    tile.keys = a.starts[place.sequence + 1] - tile.start;
+    tile.length = a.seen_until == NULL ? tile.keys : a.seen_until[place.sequence] - tile.start;
     element *keys = dynamic_shared<element>(), *values = keys + KEYS * (D + PAD), *stages = values + KEYS * (D + PAD);
     int64_t distance = a.kv_heads * D, at = ((int64_t)(tile.start + tile.first) * a.kv_heads + tile.kv_head) * D;
-    int live = tile.length - tile.first, steps = (live + QUERIES - 1) / QUERIES, all = steps * tile.group;
+    int live = tile.keys - tile.first, steps = (tile.length - tile.first + QUERIES - 1) / QUERIES,
+        all = steps * tile.group;
     load_rows<D, KEYS>(keys, backward.k, [=](int r) { return r < live ? backward.k + at + r * distance : NULL; });
     load_rows<D, KEYS>(values, backward.v, [=](int r) { return r < live ? backward.v + at + r * distance : NULL; });
     load_query_stage<D>(stages, backward, tile, tile.kv_head * tile.group, tile.first);
@@ -142,7 +145,7 @@ template <int D> __global__ void __launch_bounds__(ATTENTION_THREADS) attention_
     }
     cp_async_wait<0>();
     auto row_of = [&](int r) -> int64_t { // in (T·Hkv, D)
-        return tile.first + r < tile.length ? (int64_t)(tile.start + tile.first + r) * a.kv_heads + tile.kv_head : -1;
+        return tile.first + r < tile.keys ? (int64_t)(tile.start + tile.first + r) * a.kv_heads + tile.kv_head : -1;
     };
     put_rows<D>(backward.dk, dk, row_of);
     put_rows<D>(backward.dv, dv, row_of);
@@ -155,11 +158,14 @@ template <int D>
 __device__ inline void load_key_stage(element *stage, const Backward &backward, const RowTile &tile, int key, int last)
 {
     int64_t distance = backward.a.kv_heads * D,
-            at = ((int64_t)(tile.start + key) * backward.a.kv_heads + tile.kv_head) * D;
-    int live = last + 1 - key;
-    load_rows<D, KEYS>(stage, backward.k, [=](int r) { return r < live ? backward.k + at + r * distance : NULL; });
-    load_rows<D, KEYS>(stage + KEYS * (D + PAD), backward.v,
-                       [=](int r) { return r < live ? backward.v + at + r * distance : NULL; });
+            at = ((int64_t)key_row(tile, key) * backward.a.kv_heads + tile.kv_head) * D;
+    int live = last + 1 - key, before = key < tile.context ? tile.context - key : KEYS;
+    int64_t jump = (int64_t)(tile.start - tile.context_row - tile.context) * distance;
+    auto row_of = [=](const element *x, int r) {
+        return r < live ? x + at + r * distance + (r < before ? 0 : jump) : NULL;
+    };
+    load_rows<D, KEYS>(stage, backward.k, [=](int r) { return row_of(backward.k, r); });
+    load_rows<D, KEYS>(stage + KEYS * (D + PAD), backward.v, [=](int r) { return row_of(backward.v, r); });
 }
 
 // A thread's two rows: position (-1: there is no such row), and what the rows end in.
@@ -173,7 +179,7 @@ __device__ inline RowEnds row_ends(const Backward &backward, const RowTile &tile
     if (r >= tile.rows)
         return RowEnds{-1, 0, 0};
     int64_t row = head_row(tile, backward.a, r);
-    return RowEnds{query_of(tile, r), backward.logsumexp[row] * LOG2_E, backward.delta[row]};
+    return RowEnds{position_of(tile, r), backward.logsumexp[row] * LOG2_E, backward.delta[row]};
 }
 
 template <int D>
@@ -203,8 +209,9 @@ template <int D> __global__ void __launch_bounds__(ATTENTION_THREADS) attention_
     RowTile tile;
     if (!open_rows(&tile, backward.a))
         return; // the whole block
-    int warp = (int)threadIdx.x / 32, r = warp * 16 + (int)threadIdx.x % 32 / 4, last = query_of(tile, tile.rows - 1);
-    int warp_last = warp * 16 + 15 < tile.rows ? query_of(tile, warp * 16 + 15) : last;
+    int warp = (int)threadIdx.x / 32, r = warp * 16 + (int)threadIdx.x % 32 / 4,
+        last = position_of(tile, tile.rows - 1);
+    int warp_last = warp * 16 + 15 < tile.rows ? position_of(tile, warp * 16 + 15) : last;
     element *q = dynamic_shared<element>(), *dout = q + ATTENTION_ROWS * (D + PAD),
             *stages = dout + ATTENTION_ROWS * (D + PAD);
     auto row_of = [&](const element *x, int r) { return r < tile.rows ? x + head_row(tile, backward.a, r) * D : NULL; };

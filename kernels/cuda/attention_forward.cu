@@ -24,30 +24,28 @@ struct Forward {
 
 // What a block works on.
 template <int D> struct Tile : RowTile {
-    int context, last;      // position of its sequence's new token 0, of the last query here
+    int last;               // position of the last query here
     element *keys, *values; // (KEY_BLOCK, D + PAD) each
     float *total;           // (D / 2, ATTENTION_THREADS): thread t's 4 · D / 8 accumulators in column t
 };
 
 template <int D>
-__device__ inline int position_of(const Tile<D> &tile, int r) // of row r of the tile; -1 if there is none
-{
-    return r < tile.rows ? tile.context + query_of(tile, r) : -1;
-}
-
-template <int D>
 __device__ inline void load_block(element *room, const Tile<D> &tile, const Attention &a, const element *rows,
                                   const void *pages, int block)
 {
-    int length = tile.last + 1 - block * KEY_BLOCK, distance = pages == NULL ? (int)a.kv_heads * D : D;
+    int first = block * KEY_BLOCK, length = tile.last + 1 - first, distance = pages == NULL ? (int)a.kv_heads * D : D;
     const element *base;
+    // a block that begins in the context may end behind it
+    int before = pages == NULL && first < tile.context ? tile.context - first : KEY_BLOCK;
+    int64_t jump = pages == NULL ? (int64_t)(tile.start - tile.context_row - tile.context) * distance : 0;
     if (pages == NULL)
-        base = rows + ((int64_t)(tile.start + block * KEY_BLOCK) * a.kv_heads + tile.kv_head) * D;
+        base = rows + ((int64_t)key_row(tile, first) * a.kv_heads + tile.kv_head) * D;
     else
         base = (const element *)pages +
                ((int64_t)a.page_table[tile.sequence * a.pages_per_sequence + block] * a.kv_heads + tile.kv_head) *
                    KEY_BLOCK * D;
-    load_rows<D, KEY_BLOCK>(room, base, [=](int r) { return r < length ? base + (int64_t)r * distance : NULL; });
+    load_rows<D, KEY_BLOCK>(
+        room, base, [=](int r) { return r < length ? base + (int64_t)r * distance + (r < before ? 0 : jump) : NULL; });
 }
 
 // The segment's sums into the total, and a new segment begins.
@@ -111,7 +109,6 @@ template <int D> __device__ inline bool open_tile(Tile<D> *tile, const Attention
 {
     if (!open_rows(tile, a))
         return false;
-    tile->context = a.contexts[tile->sequence];
     tile->last = position_of(*tile, tile->rows - 1);
     tile->keys = dynamic_shared<element>();
     tile->values = tile->keys + KEY_BLOCK * (D + PAD);

@@ -13,13 +13,20 @@
 
 static int64_t page_elements(int64_t kv_heads, int64_t head_width) { return KEY_BLOCK * kv_heads * head_width; }
 
+// The row of the batch that holds a position: of the context, which is another sequence, or of its own.
+static int64_t row_at(const Attention *a, int64_t sequence, int64_t position)
+{
+    int64_t context = a->contexts[sequence];
+    return position < context ? a->context_rows[sequence] + position : a->starts[sequence] + position - context;
+}
+
 // The D numbers of a position: in the pages where there are any, otherwise in the rows of k or v.
 static float *at_position(Tensor rows, void *pages, const Attention *a, int64_t sequence, int64_t position,
                           int64_t kv_head)
 {
     int64_t D = a->head_width, width = a->kv_heads * D;
     if (pages == NULL)
-        return row_of(rows, a->starts[sequence] + position) + kv_head * D;
+        return row_of(rows, row_at(a, sequence, position)) + kv_head * D;
     int64_t page = a->page_table[sequence * a->pages_per_sequence + position / KEY_BLOCK];
     return (float *)pages + (page * KEY_BLOCK + position % KEY_BLOCK) * width + kv_head * D;
 }
@@ -147,22 +154,35 @@ static void attend_backward(float *dq, float *dk, float *dv, const float *dout, 
 
 static void clear(Tensor t) { memset(t.data, 0, (size_t)(t.rows * t.columns) * sizeof(float)); }
 
+// Every query of a sequence and head, ascending, with every key that it sees, ascending.
+static void sequence_backward(Tensor dq, Tensor dk, Tensor dv, const float *delta, Tensor dout, Tensor q, Tensor k,
+                              Tensor v, const float *logsumexp, const Attention *a, int64_t sequence, int64_t h)
+{
+    int64_t D = a->head_width, H = a->heads, at = h * D, kv = h / (H / a->kv_heads) * D;
+    for (int64_t i = a->starts[sequence]; i < a->starts[sequence + 1]; i++)
+        for (int64_t position = 0; position <= a->contexts[sequence] + i - a->starts[sequence]; position++) {
+            int64_t j = row_at(a, sequence, position);
+            attend_backward(row_of(dq, i) + at, row_of(dk, j) + kv, row_of(dv, j) + kv, row_of(dout, i) + at,
+                            row_of(q, i) + at, row_of(k, j) + kv, row_of(v, j) + kv, logsumexp[i * H + h],
+                            delta[i * H + h], D);
+        }
+}
+
 // delta = dout · out is what the softmax takes off every score's gradient, because the weights sum to one. dq is a
-// chain over keys, ascending; dk and dv are chains over the heads that share the key, then over queries, ascending.
+// chain over keys, ascending; dk and dv are chains over the heads that share the key, then over the queries that see
+// it, in the order of rows: so a sequence comes together with those that go on from it.
 static void attention_backward(Stream *s, Tensor dq, Tensor dk, Tensor dv, float *delta, Tensor dout, Tensor q,
                                Tensor k, Tensor v, Tensor out, const float *logsumexp, const Attention *a)
 {
-    int64_t D = a->head_width, H = a->heads, group = H / a->kv_heads;
+    int64_t D = a->head_width, H = a->heads;
     clear(dq), clear(dk), clear(dv);
     for (int64_t row = 0; row < q.rows * H; row++)
         delta[row] = row_dot((const float *)dout.data + row * D, (const float *)out.data + row * D, D);
-    for (int64_t sequence = 0; sequence < a->sequences; sequence++)
+    for (int64_t first = 0, end; first < a->sequences; first = end) {
+        for (end = first + 1; end < a->sequences && a->contexts[end] > 0;)
+            end++;
         for (int64_t h = 0; h < H; h++)
-            for (int64_t i = a->starts[sequence]; i < a->starts[sequence + 1]; i++)
-                for (int64_t j = a->starts[sequence]; j <= i; j++) {
-                    int64_t at = h * D, kv = h / group * D;
-                    attend_backward(row_of(dq, i) + at, row_of(dk, j) + kv, row_of(dv, j) + kv, row_of(dout, i) + at,
-                                    row_of(q, i) + at, row_of(k, j) + kv, row_of(v, j) + kv, logsumexp[i * H + h],
-                                    delta[i * H + h], D);
-                }
+            for (int64_t sequence = first; sequence < end; sequence++)
+                sequence_backward(dq, dk, dv, delta, dout, q, k, v, logsumexp, a, sequence, h);
+    }
 }

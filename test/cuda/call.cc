@@ -277,6 +277,10 @@ static Attention attention_of(Memory &m, const Sequences &s, const Pages *pages)
     a.head_width = s.heads.width;
     a.starts = m.integers(s.starts);
     a.contexts = m.integers(s.contexts);
+    if (!s.context_rows.empty()) {
+        a.context_rows = m.integers(s.context_rows);
+        a.seen_until = m.integers(s.seen_until);
+    }
     if (pages != NULL) {
         a.key_pages = m.elements(pages->keys).data;
         a.value_pages = m.elements(pages->values).data;

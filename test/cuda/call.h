@@ -88,7 +88,8 @@ struct Pages {
 struct Sequences {
     Heads heads;
     Integers starts, contexts;
-    Matrix q, k, v; // k, v: empty where there are pages
+    Matrix q, k, v;                    // k, v: empty where there are pages
+    Integers context_rows, seen_until; // empty: no sequence goes on from another
 };
 struct Attended {
     Floats out, logsumexp;

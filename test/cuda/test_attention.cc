@@ -11,7 +11,7 @@
 
 struct Case {
     Heads heads;
-    Integers lengths;
+    Integers lengths; // a negative one goes on from the last that is not
 };
 
 static std::vector<Case> cases()
@@ -28,11 +28,33 @@ static std::vector<Case> cases()
     return all;
 }
 
+static std::vector<Case> shared_cases()
+{
+    std::vector<Case> all = {{{2, 1, 64}, {70, -3, -64}},
+                             {{4, 2, 64}, {5, 130, -1, -120, 9, -2}},
+                             {{5, 1, 128}, {64, -65, -1, 3}},
+                             {{2, 1, 128}, {1, -150}}};
+    if (settings.longer)
+        all.insert(all.end(), {{{4, 1, 64}, {257, -1, -128, -127, 128, -200}}, {{4, 2, 128}, {127, -1, -2, -300}}});
+    if (settings.gpu)
+        all.insert(all.end(), {{{8, 4, 128}, {1300, -700, -1, -64, 129, -513}}});
+    return all;
+}
+
 static Sequences sequences_of(Heads heads, const Integers &lengths, uint32_t seed)
 {
-    Sequences s = {heads, {0}, Integers(lengths.size(), 0), {}, {}, {}};
-    for (int32_t length : lengths)
-        s.starts.push_back(s.starts.back() + length);
+    Sequences s = {heads, {0}, Integers(lengths.size(), 0), {}, {}, {}, {}, {}};
+    bool shared = *std::min_element(lengths.begin(), lengths.end()) < 0;
+    for (size_t i = 0, first = 0; i < lengths.size(); i++) {
+        s.starts.push_back(s.starts.back() + std::abs(lengths[i]));
+        first = lengths[i] < 0 ? first : i;
+        s.contexts[i] = lengths[i] < 0 ? lengths[first] : 0;
+        if (shared) {
+            s.context_rows.push_back(s.starts[first]);
+            s.seen_until.push_back(s.starts.back());
+            s.seen_until[first] = s.starts.back();
+        }
+    }
     int64_t T = s.starts.back();
     s.q = random_matrix(T, heads.heads * heads.width, seed, 4); // scores of some spread, so that the softmax has peaks
     s.k = random_matrix(T, heads.kv_heads * heads.width, seed + 1);
@@ -44,7 +66,7 @@ static std::string name(const char *what, const Sequences &s)
 {
     std::string lengths;
     for (size_t i = 0; i + 1 < s.starts.size(); i++)
-        lengths += text(" %d", s.starts[i + 1] - s.starts[i]);
+        lengths += text(s.contexts[i] > 0 ? " %d behind %d" : " %d", s.starts[i + 1] - s.starts[i], s.contexts[i]);
     return text("%s H %d Hkv %d D %d, lengths%s:", what, (int)s.heads.heads, (int)s.heads.kv_heads, (int)s.heads.width,
                 lengths.c_str());
 }
@@ -59,6 +81,16 @@ static double dot(const float *x, const float *y, int64_t D)
     return sum;
 }
 
+// The row with a position's key: of the context, which is another sequence, or of the sequence itself.
+static int64_t key_row(const Sequences &s, int64_t sequence, int64_t position)
+{
+    int64_t context = s.contexts[(size_t)sequence], start = s.starts[(size_t)sequence];
+    return position < context ? s.context_rows[(size_t)sequence] + position : start + position - context;
+}
+
+// The first row of those that a sequence sees.
+static int64_t first_row(const Sequences &s, int64_t sequence) { return key_row(s, sequence, 0); }
+
 static double longest_row(const Matrix &x, int64_t first, int64_t last, int64_t head, int64_t D) // the norm of it
 {
     double largest = 0;
@@ -72,24 +104,24 @@ static double longest_row(const Matrix &x, int64_t first, int64_t last, int64_t 
 struct Row {
     const Sequences &s;
     const float *q;
-    int64_t start, kv_head, keys;
+    int64_t sequence, kv_head, keys;
     double scale, score_error, chain;
 
-    const float *key(int64_t j) const { return s.k.row(start + j) + kv_head * s.heads.width; }
-    const float *value(int64_t j) const { return s.v.row(start + j) + kv_head * s.heads.width; }
+    const float *key(int64_t j) const { return s.k.row(key_row(s, sequence, j)) + kv_head * s.heads.width; }
+    const float *value(int64_t j) const { return s.v.row(key_row(s, sequence, j)) + kv_head * s.heads.width; }
 };
 
-static Row row_of(const Sequences &s, int64_t start, int64_t query, int64_t head, double longest_key)
+static Row row_of(const Sequences &s, int64_t sequence, int64_t query, int64_t head, double longest_key)
 {
-    int64_t D = s.heads.width, keys = query + 1, blocks = ceil_divide(keys, KEY_BLOCK);
-    const float *q = s.q.row(start + query) + head * D;
+    int64_t D = s.heads.width, keys = s.contexts[(size_t)sequence] + query + 1, blocks = ceil_divide(keys, KEY_BLOCK);
+    const float *q = s.q.row(s.starts[(size_t)sequence] + query) + head * D;
     double scale = 1 / std::sqrt((double)D),
            largest = std::sqrt(dot(q, q, D)) * longest_key * scale; // no score is larger
     double shrinking =
         (double)blocks * (ELEMENTARY + 8 * ROUNDING * 2 * largest); // of the older sums, by exp of a difference
     double chain = (double)(Sum::sixteens(keys) + 2 * blocks) * ROUNDING + shrinking;
-    return Row{s,    q, start, head / (s.heads.heads / s.heads.kv_heads), keys, scale, (double)D * ROUNDING * largest,
-               chain};
+    return Row{
+        s, q, sequence, head / (s.heads.heads / s.heads.kv_heads), keys, scale, (double)D * ROUNDING * largest, chain};
 }
 
 // The online softmax: l the sum of weights, o of weighted values, both with their errors.
@@ -188,7 +220,7 @@ static void forward_reference(Reference *out, Reference *logsumexp, const Sequen
     for (int64_t t = 0; t < T; t++) {
         int64_t sequence = sequence_of(s, t), start = s.starts[(size_t)sequence];
         for (int64_t h = 0; h < H; h++) {
-            Row row = row_of(s, start, t - start, h, longest_row(s.k, start, t + 1, h / group, D));
+            Row row = row_of(s, sequence, t - start, h, longest_row(s.k, first_row(s, sequence), t + 1, h / group, D));
             attend(row, out->data() + (t * H + h) * D, logsumexp->data() + t * H + h);
         }
     }
@@ -209,6 +241,8 @@ static void forward_rounds_weights_and_results()
 {
     for (const Case &c : cases())
         check_forward(sequences_of(c.heads, c.lengths, 1));
+    for (const Case &c : shared_cases())
+        check_forward(sequences_of(c.heads, c.lengths, 2));
 }
 
 static void forward_merges_segments()
@@ -258,31 +292,46 @@ static void pair_weights(Approx *p, Approx *ds, const Row &row, int64_t j, const
           Approx(row.scale, row.scale * ROUNDING);
 }
 
-// The gradients of one sequence and kv head; dq, dk, dv are rows of D of the whole batch.
+// The gradients of one sequence and kv head; dq, dk, dv are rows of D of the whole batch. seen_by: how many rows see its
+// keys, or those of its context.
 static void backward_of_head(Weighted *dq, Weighted *dk, Weighted *dv, const BackwardInput &in, int64_t sequence,
-                             int64_t kv_head)
+                             int64_t kv_head, int64_t seen_by)
 {
     int64_t H = in.s.heads.heads, Hkv = in.s.heads.kv_heads, D = in.s.heads.width, group = H / Hkv;
     int64_t start = in.s.starts[(size_t)sequence], length = in.s.starts[(size_t)sequence + 1] - start;
-    double longest_key = longest_row(in.s.k, start, start + length, kv_head, D);
-    double key_chain = (double)(Sum::sixteens(length) * group) * ROUNDING;
+    double longest_key = longest_row(in.s.k, first_row(in.s, sequence), start + length, kv_head, D);
+    double key_chain = (double)(Sum::sixteens(seen_by) * group) * ROUNDING;
     for (int64_t h = kv_head * group; h < (kv_head + 1) * group; h++)
         for (int64_t i = 0; i < length; i++) {
-            Row row = row_of(in.s, start, i, h, longest_key);
+            Row row = row_of(in.s, sequence, i, h, longest_key);
             const float *dout = in.dout.row(start + i) + h * D, *out = in.out.row(start + i) + h * D;
-            double longest_dout = std::sqrt(dot(dout, dout, D)), query_chain = (double)Sum::sixteens(i + 1) * ROUNDING;
+            double longest_dout = std::sqrt(dot(dout, dout, D)),
+                   query_chain = (double)Sum::sixteens(row.keys) * ROUNDING;
             Approx delta(dot(dout, out, D), (double)D * ROUNDING * longest_dout * std::sqrt(dot(out, out, D)));
-            for (int64_t j = 0; j <= i; j++) {
+            for (int64_t j = 0; j < row.keys; j++) {
                 Approx p, ds;
                 pair_weights(&p, &ds, row, j, dout, longest_dout, delta,
                              (double)in.logsumexp[(size_t)((start + i) * H + h)]);
                 p = rounded(p);
                 ds = rounded(ds);
-                dv->add((start + j) * Hkv + kv_head, dout, p, key_chain, D);
-                dk->add((start + j) * Hkv + kv_head, row.q, ds, key_chain, D);
+                int64_t key = key_row(in.s, sequence, j) * Hkv + kv_head;
+                dv->add(key, dout, p, key_chain, D);
+                dk->add(key, row.q, ds, key_chain, D);
                 dq->add((start + i) * H + h, row.key(j), ds, query_chain, D);
             }
         }
+}
+
+// Of a sequence that has no context, and of those that go on from it.
+static void backward_of_family(Weighted *dq, Weighted *dk, Weighted *dv, const BackwardInput &in, int64_t first,
+                               int64_t kv_head)
+{
+    int64_t end = first + 1, all = (int64_t)in.s.contexts.size();
+    while (end < all && in.s.contexts[(size_t)end] > 0)
+        end++;
+    int64_t rows = in.s.starts[(size_t)end] - in.s.starts[(size_t)first];
+    for (int64_t sequence = first; sequence < end && in.s.contexts[(size_t)first] == 0; sequence++)
+        backward_of_head(dq, dk, dv, in, sequence, kv_head, rows);
 }
 
 static void check_backward(const Sequences &s)
@@ -297,7 +346,7 @@ static void check_backward(const Sequences &s)
     int64_t tasks = (int64_t)s.contexts.size() * s.heads.kv_heads;
 #pragma omp parallel for schedule(dynamic, 1)
     for (int64_t task = 0; task < tasks; task++)
-        backward_of_head(&dq, &dk, &dv, in, task / s.heads.kv_heads, task % s.heads.kv_heads);
+        backward_of_family(&dq, &dk, &dv, in, task / s.heads.kv_heads, task % s.heads.kv_heads);
     check_within(what + " dv", got.dv, dv.finished());
     check_within(what + " dk", got.dk, dk.finished());
     check_within(what + " dq", got.dq, dq.finished());
@@ -310,8 +359,47 @@ static void backward_rounds_weights_and_results()
 {
     for (const Case &c : cases())
         check_backward(sequences_of(c.heads, c.lengths, 5));
+    for (const Case &c : shared_cases())
+        check_backward(sequences_of(c.heads, c.lengths, 6));
     if (settings.longer)
         check_backward(sequences_of({2, 1, 64}, {1100}, 8));
+}
+
+// ---- to the bit: a context that is shared
+
+// A sequence that goes on from another has the bits, of its outputs and its queries' gradients, that it has behind a copy.
+static void a_shared_context_changes_no_bit()
+{
+    for (Heads heads : {Heads{2, 1, 64}, Heads{5, 1, 128}}) {
+        Sequences s = sequences_of(heads, {150, -1, -70, -120}, 11), alone;
+        Matrix dout = random_matrix(s.q.rows, s.q.columns, 12);
+        Attended all = attention_forward(settings.cuda, s);
+        Matrix out = rounded(s.q.rows, s.q.columns, all.out);
+        Floats dq = attention_backward(settings.cuda, dout, s, out, all.logsumexp).dq;
+        for (size_t i = 1; i < 4; i++) {
+            int32_t own = s.starts[i + 1] - s.starts[i];
+            auto part = [&](const Matrix &x) { // the context's rows, then the sequence's
+                Matrix y = x;
+                y.rows = 150 + own;
+                y.x.assign(x.row(0), x.row(150));
+                y.x.insert(y.x.end(), x.row(s.starts[i]), x.row(s.starts[i]) + own * x.columns);
+                return y;
+            };
+            alone = Sequences{heads, {0, 150 + own}, {0}, part(s.q), part(s.k), part(s.v), {}, {}};
+            Attended copied = attention_forward(settings.cuda, alone);
+            Matrix copied_out = rounded(alone.q.rows, alone.q.columns, copied.out);
+            Floats copied_dq = attention_backward(settings.cuda, part(dout), alone, copied_out, copied.logsumexp).dq;
+            int64_t width = heads.heads * heads.width;
+            auto tail = [&](const Floats &x, int64_t columns, int64_t first) {
+                return Floats(x.begin() + first * columns, x.begin() + (first + own) * columns);
+            };
+            std::string what = text("D %d, %d behind 150:", (int)heads.width, own);
+            check_same(what + " out", tail(all.out, width, s.starts[i]), tail(copied.out, width, 150));
+            check_same(what + " logsumexp", tail(all.logsumexp, heads.heads, s.starts[i]),
+                       tail(copied.logsumexp, heads.heads, 150));
+            check_same(what + " dq", tail(dq, width, s.starts[i]), tail(copied_dq, width, 150));
+        }
+    }
 }
 
 // ---- to the bit: pages, chunks, neighbours
@@ -458,6 +546,7 @@ const Tests attention_tests = {
     {"attention_forward_rounds_weights_and_results", forward_rounds_weights_and_results},
     {"attention_forward_merges_segments", forward_merges_segments},
     {"attention_backward_rounds_weights_and_results", backward_rounds_weights_and_results},
+    {"attention_a_shared_context_changes_no_bit", a_shared_context_changes_no_bit},
     {"attention_in_pages_chunks_and_single_tokens_has_the_bits_of_the_whole",
      pages_chunks_and_single_tokens_give_the_bits_of_the_whole},
     {"attention_segments_are_the_same_in_chunks", segments_are_the_same_in_chunks},

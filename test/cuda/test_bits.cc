@@ -247,7 +247,9 @@ static Floats attention_sums()
                    {0, 0, 0},
                    random_matrix(T, 4 * D, 31, 3),
                    random_matrix(T, 2 * D, 32),
-                   random_matrix(T, 2 * D, 33)};
+                   random_matrix(T, 2 * D, 33),
+                   {},
+                   {}};
     Attended a = attention_forward(settings.cuda, s);
     AttentionGradients g =
         attention_backward(settings.cuda, random_matrix(T, 4 * D, 34), s, rounded(T, 4 * D, a.out), a.logsumexp);
@@ -335,7 +337,7 @@ static void no_rows_are_no_work()
         qk_norm_rope_backward(settings.cuda, of_head, no_heads, no_heads, in.head_norm, {}, in.rope, {}, false).dweight,
         of_head);
     check_same("embedding_backward of no tokens", embedding_backward(settings.cuda, table, nothing, {}), table);
-    Sequences s = {{2, 1, 64}, {0}, {}, {0, 128, {}}, {0, 64, {}}, {0, 64, {}}};
+    Sequences s = {{2, 1, 64}, {0}, {}, {0, 128, {}}, {0, 64, {}}, {0, 64, {}}, {}, {}};
     check_same("attention_forward of nothing", attention_forward(settings.cuda, s).out, Floats{});
     check_same("attention_backward of nothing", attention_backward(settings.cuda, s.q, s, s.q, {}).dq, Floats{});
     check_same("square_sums of nothing", square_sums(settings.cuda, {}), Floats{});

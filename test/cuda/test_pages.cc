@@ -8,8 +8,14 @@ static void every_token_goes_to_its_place()
 {
     for (Heads heads : {Heads{4, 2, 64}, Heads{2, 1, 128}}) {
         int64_t T = 1 + 140 + 7, Hkv = heads.kv_heads, D = heads.width, pool = 8, rows = pool * Hkv * KEY_BLOCK;
-        Sequences s = {heads, {0, 1, 141, (int32_t)T},      {127, 128, 0},
-                       {},    random_matrix(T, Hkv * D, 1), random_matrix(T, Hkv * D, 2)};
+        Sequences s = {heads,
+                       {0, 1, 141, (int32_t)T},
+                       {127, 128, 0},
+                       {},
+                       random_matrix(T, Hkv * D, 1),
+                       random_matrix(T, Hkv * D, 2),
+                       {},
+                       {}};
         s.k.x.resize((size_t)(T * Hkv * D));
         Pages before = {random_matrix(rows, D, 3), random_matrix(rows, D, 4), {5, 0, 0, 1, 7, 2, 4, 0, 0}, 3};
         Pages expected = before;

@@ -117,12 +117,25 @@ static void products(Case *c)
 
 static void attention(Case *c)
 {
-    int32_t starts[4] = {0}, contexts[3] = {0};
-    for (int s = 0; s < 3; s++)
-        starts[s + 1] = starts[s] + (int32_t)drawn(c, s == 0 ? 1 : 0, 300);
-    int64_t Hkv = drawn(c, 1, 3), H = Hkv * drawn(c, 1, 3), D = 2 * drawn(c, 1, 12), T = starts[3];
+    enum { SEQUENCES = 5 };
+    int32_t starts[SEQUENCES + 1] = {0}, contexts[SEQUENCES] = {0}, rows[SEQUENCES] = {0}, until[SEQUENCES];
+    for (int s = 0, shared = 0; s < SEQUENCES; s++) {
+        bool goes_on = s > 0 && starts[shared + 1] > starts[shared] && drawn(c, 0, 1) != 0;
+        starts[s + 1] = starts[s] + (int32_t)drawn(c, s == 0 ? 1 : 0, 180);
+        shared = goes_on ? shared : s;
+        contexts[s] = goes_on ? starts[shared + 1] - starts[shared] : 0;
+        rows[s] = starts[shared];
+        until[s] = until[shared] = starts[s + 1];
+    }
+    int64_t Hkv = drawn(c, 1, 3), H = Hkv * drawn(c, 1, 3), D = 2 * drawn(c, 1, 12), T = starts[SEQUENCES];
     Attention a = {
-        .sequences = 3, .heads = H, .kv_heads = Hkv, .head_width = D, .starts = starts, .contexts = contexts};
+        .sequences = SEQUENCES, .heads = H, .kv_heads = Hkv, .head_width = D, .starts = starts, .contexts = contexts};
+    if (drawn(c, 0, 3) > 0) {
+        a.context_rows = rows;
+        a.seen_until = until;
+    } else {
+        memset(contexts, 0, sizeof contexts);
+    }
     Tensor q = input_tensor(c, T, H * D), k = input_tensor(c, T, Hkv * D), v = input_tensor(c, T, Hkv * D);
     Tensor dout = input_tensor(c, T, H * D), out = made_tensor(c, T, H * D), dq = made_tensor(c, T, H * D);
     Tensor dk = made_tensor(c, T, Hkv * D), dv = made_tensor(c, T, Hkv * D);
