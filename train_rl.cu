@@ -86,7 +86,7 @@ static bool compare(Rl *s, Rollout *rollout, StepFacts *facts)
 static bool update(Rl *s, Rollout *rollout, int64_t first, StepFacts *facts)
 {
     PackPart part = {first, smaller(s->o.prompts_per_update, rollout->count - first), s->o.policy.micro_batch_tokens,
-                     s->o.slots};
+                     s->o.slots, s->o.policy.share_prompts};
     UpdateRules rules = update_rules(&s->o.loss, &s->o.sampling, &s->o.kl, s->state.kl_coefficient);
     Model *model = &s->policy.session.model;
     Pack pack;

@@ -11,7 +11,9 @@ Pass pass_of(Model *m, const Ragged *batch)
                                 .kv_heads = m->config.kv_heads,
                                 .head_width = m->config.head_width,
                                 .starts = m->a.starts,
-                                .contexts = m->a.contexts}};
+                                .contexts = m->a.contexts,
+                                .context_rows = batch->context_rows != NULL ? m->a.context_rows : NULL,
+                                .seen_until = batch->seen_until != NULL ? m->a.seen_until : NULL}};
 }
 
 // y = x · wᵀ + bias, rounded once; bias NONE: the product alone
@@ -124,6 +126,10 @@ static void upload(Model *m, const Ragged *batch)
     k->upload(NULL, m->a.positions, batch->positions, T);
     k->upload(NULL, m->a.starts, batch->starts, S + 4);
     k->upload(NULL, m->a.contexts, batch->contexts, S);
+    if (batch->context_rows != NULL) {
+        k->upload(NULL, m->a.context_rows, batch->context_rows, S);
+        k->upload(NULL, m->a.seen_until, batch->seen_until, S);
+    }
     if (N > 0) {
         k->upload(NULL, m->a.rows, batch->rows, N);
         k->upload(NULL, m->a.targets, batch->targets, N);

@@ -61,6 +61,7 @@ typedef struct LayerActivations {
 
 typedef struct Activations {
     int32_t *ids, *positions, *starts, *contexts, *rows, *targets, *sort; // the batch, on the device
+    int32_t *context_rows, *seen_until;
     LayerActivations *layers;             // (L); with recomputation they share all arrays except `input`
     void *branch;                         // (T, C) what the last layer adds to the residual stream
     void *stream, *hidden;                // (T, C) before and after the final norm

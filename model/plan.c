@@ -58,10 +58,10 @@ static bool plan_batch(Model *m)
 {
     int64_t T = m->limits.tokens, N = m->limits.rows, S = m->limits.sequences;
     Activations *a = &m->a;
-    int32_t **integers[] = {&a->ids,  &a->positions, &a->starts, &a->contexts,
-                            &a->rows, &a->targets,   &a->sort,   &a->best};
-    const int64_t counts[] = {T, T, S + 1, S, N, N, 2 * T, N};
-    for (int i = 0; i < 8; i++)
+    int32_t **integers[] = {&a->ids,     &a->positions, &a->starts, &a->contexts,     &a->rows,
+                            &a->targets, &a->sort,      &a->best,   &a->context_rows, &a->seen_until};
+    const int64_t counts[] = {T, T, S + 1, S, N, N, 2 * T, N, S, S};
+    for (int i = 0; i < 10; i++)
         TRY(arena_add(&m->activations, "batch", integers[i], counts[i], sizeof(int32_t)));
     float **rows[] = {&a->logprob, &a->entropy, &a->logsumexp};
     for (int i = 0; i < 3; i++)

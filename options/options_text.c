@@ -107,6 +107,18 @@ static bool default_text(Bytes *out, const OptionRow *row)
     return bytes_text(out, row->initial);
 }
 
+// Where files do not have an option that came later, it was its default, or what the program did before.
+static bool absent_text(Bytes *text, const OptionRow *row)
+{
+    static const struct {
+        const char *name, *value;
+    } BEFORE[] = {{"share_prompts", "false"}};
+    for (size_t i = 0; i < sizeof BEFORE / sizeof *BEFORE; i++)
+        if (strcmp(row->name, BEFORE[i].name) == 0)
+            return bytes_text(text, BEFORE[i].value);
+    return default_text(text, row);
+}
+
 // now: the present value as text; before: buffer for the saved one.
 static bool same_value(const OptionRow *row, const char *now, const json_t *saved, const char *where, Bytes *before)
 {
@@ -117,7 +129,7 @@ static bool same_value(const OptionRow *row, const char *now, const json_t *save
     if (text == NULL) // the template's name in older checkpoints
         TRY(json_may_text(&text, saved, before->data, where));
     bytes_clear(before);
-    TRY(text != NULL ? bytes_text(before, text) : default_text(before, row));
+    TRY(text != NULL ? bytes_text(before, text) : absent_text(before, row));
     if (strcmp(before->data, now) == 0)
         return true;
     option_shown(name, row->name);

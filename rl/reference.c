@@ -115,7 +115,7 @@ static bool run_pack(Reference *r, Pack *pack, float *logprob, float *entropy)
 // Response.reference of every response; they all have weight 1 before the first update.
 static bool run_over(Reference *r, const Rollout *rollout)
 {
-    PackPart all = {0, rollout->count, r->micro_batch_tokens, 1};
+    PackPart all = {0, rollout->count, r->micro_batch_tokens, 1, true}; // forward alone: no bit depends on it
     Pack pack = {0};
     float *logprob = allocate((size_t)r->model.limits.rows, sizeof *logprob);
     float *entropy = allocate((size_t)r->model.limits.rows, sizeof *entropy);

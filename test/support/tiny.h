@@ -5,7 +5,7 @@
 #include "test/support/check.h"
 #include "model/model.h"
 
-enum { TINY_TOKENS = 1024, TINY_DOCUMENTS = 8 };
+enum { TINY_TOKENS = 1024, TINY_DOCUMENTS = 16 };
 
 static const ModelConfig TINY_CONFIG = {.layers = 2,
                                         .width = 40,

@@ -12,6 +12,7 @@ typedef struct Batch { // a group for each response, so that any two can change 
     int32_t prompts[GROUPS][LONGEST], ids[RESPONSES][LONGEST];
     float logprob[RESPONSES][LONGEST];
     Rollout rollout;
+    bool shared; // prompts, in what is packed
 } Batch;
 
 static const PolicyLossOptions TOKEN_MEANS = {.aggregation = {"token-mean", TOKEN_MEAN}};
@@ -48,7 +49,9 @@ static void record(Model *m, Batch *b)
 {
     Pack pack;
     float logprob[TINY_TOKENS], entropy[TINY_TOKENS];
-    assert_ok(pack_open(&pack, &b->rollout, &ALL));
+    PackPart all = ALL;
+    all.count = b->rollout.count;
+    assert_ok(pack_open(&pack, &b->rollout, &all));
     for (int64_t i = 0; i < pack.micro_batches; i++) {
         Ragged batch;
         pack_micro_batch(&pack, i, &batch);
@@ -64,6 +67,17 @@ static void record(Model *m, Batch *b)
     pack_close(&pack);
 }
 
+// Groups of so many responses each, all of a prompt of their first one's.
+static void in_groups(Batch *b, int samples)
+{
+    for (int g = 0; g < RESPONSES / samples; g++) {
+        b->groups[g].responses = &b->responses[g * samples];
+        b->groups[g].prompt.ids = b->prompts[g % GROUPS];
+    }
+    b->rollout.count = RESPONSES / samples;
+    b->rollout.samples = samples;
+}
+
 static const UpdateRules ON_POLICY = {
     .temperature = 1,
     .n_live = 300,
@@ -74,7 +88,7 @@ static bool update(Model *m, Batch *b, const UpdateRules *rules, int64_t micro_b
 {
     Pack pack;
     *report = (UpdateReport){0};
-    assert_ok(pack_open(&pack, &b->rollout, &(PackPart){0, RESPONSES, micro_batch_tokens, 1}));
+    assert_ok(pack_open(&pack, &b->rollout, &(PackPart){0, b->rollout.count, micro_batch_tokens, 1, b->shared}));
     bool ok = gradients_clear(m) && update_gradients(m, &pack, rules, report);
     pack_close(&pack);
     return ok;
@@ -247,13 +261,13 @@ static void empty_micro_batches_add_nothing(void **state)
     UpdateRules rules = with_entropy();
     Pack pack;
     open_policy(&m, &b);
-    assert_ok(pack_open(&pack, &b.rollout, &(PackPart){0, RESPONSES, 64, RESPONSES}) && gradients_clear(&m) &&
+    assert_ok(pack_open(&pack, &b.rollout, &(PackPart){0, RESPONSES, 64, RESPONSES, false}) && gradients_clear(&m) &&
               update_gradients(&m, &pack, &rules, &one));
     assert_int_equal(pack.micro_batches, RESPONSES);
     pack_close(&pack);
     float *gradient = kept_gradient(&m);
-    assert_ok(pack_open(&pack, &b.rollout, &(PackPart){0, RESPONSES, 64, 2 * RESPONSES}) && gradients_clear(&m) &&
-              update_gradients(&m, &pack, &rules, &other));
+    assert_ok(pack_open(&pack, &b.rollout, &(PackPart){0, RESPONSES, 64, 2 * RESPONSES, false}) &&
+              gradients_clear(&m) && update_gradients(&m, &pack, &rules, &other));
     assert_int_equal(pack.micro_batches, 2 * RESPONSES); // half of them are empty
     pack_close(&pack);
     assert_memory_equal(gradient, m.gradients, (size_t)m.parameters.elements * sizeof(float));
@@ -281,7 +295,7 @@ static void expect_counts(const UpdateReport *a, const UpdateReport *b) // sums 
 // Ranks are models that share nothing here; each cuts the update itself and takes the micro-batches m with m % ranks ==
 // rank. Their gradients, each finished on its own, are added in the order of m: what one rank alone makes of all of
 // them, to the bit.
-static void any_number_of_ranks_makes_the_same_bits(void **state)
+static void expect_the_same_bits_of_any_number_of_ranks(bool shared)
 {
     enum { MOST_RANKS = 4, SLOTS = 4 };
     Model ranks[MOST_RANKS];
@@ -290,7 +304,9 @@ static void any_number_of_ranks_makes_the_same_bits(void **state)
     open_policy(&ranks[0], &b);
     for (int r = 1; r < MOST_RANKS; r++)
         tiny_open(&ranks[r], kernels_open("cpu", 0), QWEN3, true, false);
-    PackPart part = {0, RESPONSES, 40, SLOTS};
+    in_groups(&b, SAMPLES);
+    record(&ranks[0], &b);
+    PackPart part = {0, b.rollout.count, shared ? 20 : 40, SLOTS, shared};
     Pack whole, own[MOST_RANKS];
     UpdateReport alone = {0};
     assert_ok(pack_open(&whole, &b.rollout, &part) && gradients_clear(&ranks[0]) &&
@@ -300,26 +316,86 @@ static void any_number_of_ranks_makes_the_same_bits(void **state)
     float *wanted = kept_gradient(&ranks[0]), *sum = allocate((size_t)elements, sizeof *sum);
     assert_non_null(sum);
     for (int count = 1; count <= MOST_RANKS; count *= 2) {
-        UpdateReport shared = {0};
+        UpdateReport both = {0};
         memset(sum, 0, (size_t)elements * sizeof *sum);
         for (int r = 0; r < count; r++)
             assert_ok(pack_open(&own[r], &b.rollout, &part));
         assert_true(own[0].micro_batches == micro_batches && micro_batches % count == 0 && micro_batches > count);
         for (int64_t m = 0; m < micro_batches; m++) {
             Model *rank = &ranks[m % count];
-            micro_batch_gradient(rank, &own[m % count], m, &rules, &shared);
+            micro_batch_gradient(rank, &own[m % count], m, &rules, &both);
             for (int64_t i = 0; i < elements; i++)
                 sum[i] += rank->gradients[i];
         }
         for (int r = 0; r < count; r++)
             pack_close(&own[r]);
         assert_memory_equal(sum, wanted, (size_t)elements * sizeof *sum);
-        expect_counts(&shared, &alone);
+        expect_counts(&both, &alone);
     }
     free(wanted);
     free(sum);
     for (int r = 0; r < MOST_RANKS; r++)
         model_close(&ranks[r]);
+}
+
+static void any_number_of_ranks_makes_the_same_bits(void **state)
+{
+    expect_the_same_bits_of_any_number_of_ranks(false);
+    expect_the_same_bits_of_any_number_of_ranks(true);
+}
+
+// Behind one copy of their prompt responses have the log-probabilities that they have behind copies, to the bit
+// (on_policy checks them), and a gradient that is a sum of the same terms in another order, in any cut.
+static void responses_behind_one_prompt_have_the_same_bits_and_the_same_gradient(void **state)
+{
+    Model m;
+    static Batch b;
+    UpdateReport apart, together;
+    UpdateRules rules = with_entropy();
+    open_policy(&m, &b);
+    for (int samples = 2; samples <= RESPONSES; samples *= 2)
+        for (int length = 1; length <= 21; length += 10) { // one token: there is nothing to share
+            in_groups(&b, samples);
+            b.groups[0].prompt.prompt = (uint32_t)length;
+            b.shared = false;
+            record(&m, &b);
+            assert_ok(update(&m, &b, &rules, 64, &apart));
+            float *gradient = kept_gradient(&m);
+            double size = size_of(gradient, NULL, m.parameters.elements);
+            b.shared = true;
+            for (int64_t most = 30; most < 300; most += 60) {
+                assert_ok(update(&m, &b, &rules, most, &together));
+                expect_counts(&apart, &together);
+                double away = size_of(gradient, m.gradients, m.parameters.elements) / size;
+                if (!(away < 1e-6))
+                    fail_msg("%d responses behind a prompt of %d, in micro-batches of %d: the gradient is %.3g away",
+                             samples, length, (int)most, away);
+            }
+            free(gradient);
+        }
+    model_close(&m);
+}
+
+static void threads_do_not_change_the_gradient_behind_one_prompt(void **state)
+{
+    Model m;
+    static Batch b;
+    UpdateReport report;
+    float *gradient = NULL;
+    for (int threads = 1; threads <= 3; threads++) {
+        assert_non_null(kernels_open("cpu", threads));
+        open_policy(&m, &b);
+        in_groups(&b, 4);
+        b.shared = true;
+        record(&m, &b);
+        assert_non_null(kernels_open("cpu", threads)); // open_policy takes all
+        assert_ok(update(&m, &b, &ON_POLICY, 256, &report));
+        if (gradient == NULL)
+            gradient = kept_gradient(&m);
+        assert_memory_equal(gradient, m.gradients, (size_t)m.parameters.elements * sizeof *gradient);
+        model_close(&m);
+    }
+    free(gradient);
 }
 
 static double loss_at(Model *m, Batch *b, const UpdateRules *rules, const float *weights, const float *direction,
@@ -391,34 +467,82 @@ static void a_sampler_that_is_not_the_trainer_is_found_out(void **state)
     model_close(&m);
 }
 
-static void every_response_is_packed_once(void **state)
+// A row that is trained has before it what its target follows, and its target is the next token of its response.
+static void expect_rows(const Ragged *batch, const Pack *pack, int64_t m)
 {
-    static Batch b;
-    make_batch(&b);
-    b.responses[4].weight = 0; // is not trained
-    Group pairs[GROUPS];
-    for (int g = 0; g < GROUPS; g++)
-        pairs[g] = b.groups[SAMPLES * g]; // with the response that follows
-    Rollout rollout = {.groups = pairs, .count = GROUPS, .samples = SAMPLES};
+    int64_t n = 0;
+    for (int64_t i = pack->first[m]; i < pack->first[m + 1]; i++) {
+        const PackItem *item = &pack->items[i];
+        const ShardEntry *prompt = &item->group->prompt;
+        for (int64_t t = 0; t < item->response->count; t++, n++) {
+            int64_t row = batch->rows[n];
+            assert_int_equal(batch->targets[n], item->response->ids[t]);
+            assert_int_equal(batch->ids[row], t == 0 ? prompt->ids[prompt->prompt - 1] : item->response->ids[t - 1]);
+            assert_int_equal(batch->positions[row], prompt->prompt - 1 + t);
+        }
+    }
+    assert_int_equal(batch->trained, n);
+}
+
+// Every context is a prompt but for its last token, in rows that no other sequence is in.
+static void expect_contexts(const Ragged *batch, const Pack *pack)
+{
+    for (int64_t s = 0; s < batch->sequences; s++) {
+        int64_t context = batch->contexts[s], first = batch->starts[s];
+        assert_true(batch->positions[first] == context && batch->seen_until[s] >= batch->starts[s + 1]);
+        for (int64_t t = 0; t < context; t++)
+            assert_int_equal(batch->positions[batch->context_rows[s] + t], t);
+        assert_true(context == 0 || batch->context_rows[s] + context <= first);
+    }
+    (void)pack;
+}
+
+static void expect_packed_once(const Rollout *rollout, const Batch *b, bool shared)
+{
+    int64_t tokens[2] = {0};
     for (int64_t slots = 1; slots <= 8; slots *= 2)
         for (int64_t most = 1; most < 300; most = 2 * most + 1) {
             Pack pack;
             int seen[RESPONSES] = {0};
-            assert_ok(pack_open(&pack, &rollout, &(PackPart){0, GROUPS, most, slots}));
+            assert_ok(pack_open(&pack, rollout, &(PackPart){0, rollout->count, most, slots, shared}));
             assert_int_equal(pack.micro_batches % slots, 0);
             for (int64_t m = 0; m < pack.micro_batches; m++) {
                 Ragged batch;
                 pack_micro_batch(&pack, m, &batch);
-                assert_true(batch.tokens <= most || batch.sequences == 1);
+                assert_true(batch.tokens <= most || pack.first[m + 1] - pack.first[m] == 1);
                 for (int64_t i = pack.first[m]; i < pack.first[m + 1]; i++)
-                    seen[pack.items[i].response - b.responses]++;
-                for (int64_t n = 0; n < batch.trained; n++)
-                    assert_int_equal(batch.ids[batch.rows[n] + 1], batch.targets[n]);
+                    seen[pack.items[i].response - b->responses]++;
+                expect_rows(&batch, &pack, m);
+                if (shared)
+                    expect_contexts(&batch, &pack);
+                tokens[0] += slots == 1 && most > 200 ? batch.tokens : 0;
             }
             for (int r = 0; r < RESPONSES; r++)
                 assert_int_equal(seen[r], r != 4);
             pack_close(&pack);
         }
+    for (int64_t g = 0; g < rollout->count; g++) { // once for each prompt, or for each response
+        int64_t prompt = rollout->groups[g].prompt.prompt, many = 0;
+        for (int64_t r = 0; r < rollout->samples; r++) {
+            const Response *response = &rollout->groups[g].responses[r];
+            tokens[1] += response->weight != 0 ? response->count : 0;
+            many += response->weight != 0;
+        }
+        tokens[1] += !shared ? many * prompt : many > 0 ? prompt - 1 : 0;
+    }
+    assert_int_equal(tokens[0], tokens[1]);
+}
+
+static void every_response_is_packed_once(void **state)
+{
+    static Batch b;
+    make_batch(&b);
+    b.responses[4].weight = 0; // is not trained
+    for (int samples = 1; samples <= 4; samples *= 2) {
+        in_groups(&b, samples);
+        expect_packed_once(&b.rollout, &b, false);
+        expect_packed_once(&b.rollout, &b, true);
+    }
 }
 
 // An update's part of a rollout has its own mean, and a response that was cut off may have no weight in it.
@@ -448,6 +572,8 @@ int main(void)
         cmocka_unit_test(any_number_of_ranks_makes_the_same_bits),
         cmocka_unit_test(gradients_agree_with_finite_differences),
         cmocka_unit_test(a_sampler_that_is_not_the_trainer_is_found_out),
+        cmocka_unit_test(responses_behind_one_prompt_have_the_same_bits_and_the_same_gradient),
+        cmocka_unit_test(threads_do_not_change_the_gradient_behind_one_prompt),
         cmocka_unit_test(every_response_is_packed_once),
         cmocka_unit_test(weights_are_those_of_the_part),
     };
