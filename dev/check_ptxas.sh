@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Compiles every CUDA source for three generations of cards (sm_80, sm_90a, sm_100) in both precisions and reads the
-# assembler's output: a warning fails, and so does a kernel of the bf16 build that spills registers or keeps a stack
+# assembler's output: a warning fails, so does a note that it serialises wgmma (C75nn), and so does a kernel of the bf16 build that spills registers or keeps a stack
 # frame in memory. (The fp32 build is for parity, its fragments take twice the registers, and it may spill. So may the
 # benchmark's plain kernels.) Ends with a table of registers and shared memory. Needs nvcc, no GPU; about a minute on
 # two cores. Arguments: files; default: all.
@@ -54,6 +54,7 @@ cat >"$folder/table.awk" <<'AWK'
 function fault(text) { print "ptxas: " FILENAME_SHORT ": " text > "/dev/stderr"; faults++ }
 FNR == 1 { FILENAME_SHORT = FILENAME; sub(/.*\//, "", FILENAME_SHORT); lenient = FILENAME_SHORT ~ /fp32$|^dev-bench/ }
 /[Ww]arning|error/ && !/Remark/ && !seen[$0]++ { fault($0) }
+/\(C75[0-9][0-9]\)/ && !seen[$0]++ { fault($0) } # "info": asynchronous products that it serialises, waits that it puts in
 /Compiling entry function/ { split($0, part, "'"); kernel = part[2]; target = part[4]; entry = 1 }
 /Function properties for/ { inside = ($NF == kernel) }
 /bytes stack frame/ {

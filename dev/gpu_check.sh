@@ -220,13 +220,15 @@ part_step() {
     done
 }
 
-# A GRPO step by phases; the moments are bf16 where fp32 ones would leave no room for keys and values.
+# A GRPO step by phases; the moments are bf16 where fp32 ones would leave no room for keys and values, and layers are recomputed where
+# a card of less than 140 GB has no room for their activations.
 part_rl() {
-    local moments=4 memory
+    local moments=4 recompute=0 memory
     memory=$(nvidia-smi --query-gpu=memory.total --format=csv,noheader,nounits 2>/dev/null | head -n 1)
+    [ "${memory:-200000}" -lt 140000 ] && recompute=1
     [ "${memory:-200000}" -lt 100000 ] && moments=2
     mkdir -p "$folder/model" && cp "$config" "$folder/model/config.json"
-    job rl "GRPO step" 150 "${ours[@]}" "$programs/rl_bench" --device cuda --model "$folder/model" "${rl[@]}" --recompute 1 \
+    job rl "GRPO step" 150 "${ours[@]}" "$programs/rl_bench" --device cuda --model "$folder/model" "${rl[@]}" --recompute $recompute \
         --moments $moments
 }
 

@@ -1,6 +1,6 @@
 // build/rl_bench --model FOLDER [--prompts N] [--samples G] [--prompt P] [--new L] [--steps S] [--per-update N]
 // [--micro-batch T]
-//                [--moments 2|4] [--recompute 0|1] [--sequences S] [--threads T] [--device auto|cpu|cuda]
+//                [--moments 2|4] [--recompute 0|1] [--share-prompts 0|1] [--sequences S] [--threads T] [--device auto|cpu|cuda]
 // Where the time of a GRPO step goes: train_rl's own parts on random prompts of P tokens, G responses to each, of L/8
 // to L tokens (drawn; random weights never end a response by themselves). A phase table, then one line of JSON with the
 // seconds of each phase in the last step. That the update finds the log-probabilities that were sampled is checked for
@@ -19,8 +19,8 @@ static const char REFERENCE[] = "\\frac{1}{2}", ANSWER[] = "\nThe answer is \\bo
 
 typedef struct Bench {
     const char *model, *device;
-    int64_t prompts, samples, prompt, new_tokens, steps, per_update, micro_batch, moment_bytes, recompute, sequences,
-        threads;
+    int64_t prompts, samples, prompt, new_tokens, steps, per_update, micro_batch, moment_bytes, recompute,
+        share_prompts, sequences, threads;
     Session policy;
     Optimizer optimizer;
     Rollout rollout;
@@ -148,7 +148,7 @@ static bool gradients(Bench *b, int64_t first, int64_t count)
     UpdateRules rules = {.temperature = 1, .n_live = b->policy.files.n_live, .on_policy = first == 0};
     rules.objective = (Objective){.loss = LOSS_CLIP, .clip_low = 0.2, .clip_high = 0.2, .dual_clip = 3};
     PolicyLossOptions loss = {.aggregation = {"token-mean", TOKEN_MEAN}};
-    PackPart part = {first, count, b->micro_batch, 8};
+    PackPart part = {first, count, b->micro_batch, 8, b->share_prompts != 0};
     Pack pack;
     double norm;
     update_weights(&b->rollout, &part, &loss, b->new_tokens);
@@ -271,6 +271,7 @@ static bool read_arguments(Bench *b, int count, char **arguments)
                    {"--micro-batch", &b->micro_batch, 1, 1 << 24},
                    {"--moments", &b->moment_bytes, 2, 4},
                    {"--recompute", &b->recompute, 0, 1},
+                   {"--share-prompts", &b->share_prompts, 0, 1},
                    {"--sequences", &b->sequences, 0, 4096},
                    {"--threads", &b->threads, 0, 4096}};
     for (int i = 1; i < count; i += 2) {
@@ -301,12 +302,14 @@ int main(int count, char **arguments)
                .per_update = 16};
     b.micro_batch = 16384;
     b.moment_bytes = 4;
+    b.share_prompts = 1;
     if (!read_arguments(&b, count, arguments)) {
-        fputs("usage: rl_bench --model FOLDER [--prompts N] [--samples G] [--prompt P] [--new L] [--steps S] "
-              "[--per-update N]\n"
-              "                [--micro-batch T] [--moments 2|4] [--recompute 0|1] [--sequences S] [--threads T] "
-              "[--device D]\n",
-              stderr);
+        fputs(
+            "usage: rl_bench --model FOLDER [--prompts N] [--samples G] [--prompt P] [--new L] [--steps S] "
+            "[--per-update N]\n"
+            "                [--micro-batch T] [--moments 2|4] [--recompute 0|1] [--share-prompts 0|1] [--sequences S] "
+            "[--threads T] [--device D]\n",
+            stderr);
         return 2;
     }
     bool ok = bench(&b);
