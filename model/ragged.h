@@ -1,6 +1,6 @@
 // A ragged batch: T new tokens of S sequences laid end to end, without padding. In decoding each sequence has one new
-// token, and its context in KV pages; in training a context is an earlier sequence of the batch, or empty. The loader or
-// the engine fills it, the model reads it.
+// token, and its context in KV pages; in training a context is an earlier sequence of the batch, or empty. The loader
+// or the engine fills it, the model reads it.
 #ifndef MODEL_RAGGED_H
 #define MODEL_RAGGED_H
 

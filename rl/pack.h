@@ -1,10 +1,10 @@
 // Responses to micro-batches, a document each, the response's tokens trained: prompt and response laid end to end, or,
-// with share_prompts, a group's responses behind one copy of their prompt. Then the prompt, but for its last token, is a
-// sequence of its own, and a response's goes on from it: the prompt's last token, and all of the response but its last,
-// which predicts nothing. What a token's row computes has the same bits either way (EXACTNESS, attention); a gradient of
-// the prompt is one sum over the group's responses, in the order of samples, where it was a sum of copies.
-// Which documents share a micro-batch depends on their lengths and places alone, so that ranks may share the
-// micro-batches.
+// with share_prompts, a group's responses behind one copy of their prompt. Then the prompt, but for its last token, is
+// a sequence of its own, and a response's goes on from it: the prompt's last token, and all of the response but its
+// last, which predicts nothing. What a token's row computes has the same bits either way (EXACTNESS, attention); a
+// gradient of the prompt is one sum over the group's responses, in the order of samples, where it was a sum of copies.
+// Which documents share a micro-batch depends on their lengths and places alone, so that ranks may share the micro-
+// batches.
 #ifndef RL_PACK_H
 #define RL_PACK_H
 
@@ -34,8 +34,8 @@ typedef struct PackPart {
 } PackPart;
 
 // Packs the part's responses of a weight other than 0: the longest first, each into the emptiest micro-batch that has
-// room. Shared prompts: groups are dealt so, in pieces where they are longer than a micro-batch, or than its part of all
-// where there are several slots.
+// room. Shared prompts: groups are dealt so, in pieces where they are longer than a micro-batch, or than its part of
+// all where there are several slots.
 bool pack_open(Pack *pack, const Rollout *rollout, const PackPart *part);
 void pack_close(Pack *pack);
 

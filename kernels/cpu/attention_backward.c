@@ -1,7 +1,7 @@
-// Causal attention, backward. A task is (sequence, kv head) and walks the sequence's own keys in blocks, ascending, each
-// against all queries that see it: its own, then those of the sequences that go on from it, which lie behind it. dk and
-// dv of a block stay in the task, dq continues its chain over keys: sequences that go on from another come after all
-// others, so that the keys of their contexts come first. Five products (scores once more, from the logsumexp), no
+// Causal attention, backward. A task is (sequence, kv head) and walks the sequence's own keys in blocks, ascending,
+// each against all queries that see it: its own, then those of the sequences that go on from it, which lie behind it.
+// dk and dv of a block stay in the task, dq continues its chain over keys: sequences that go on from another come after
+// all others, so that the keys of their contexts come first. Five products (scores once more, from the logsumexp), no
 // atomics.
 #include "kernels/cpu/attention.h"
 

@@ -1,6 +1,6 @@
 // build/rl_bench --model FOLDER [--prompts N] [--samples G] [--prompt P] [--new L] [--steps S] [--per-update N]
-// [--micro-batch T]
-//                [--moments 2|4] [--recompute 0|1] [--share-prompts 0|1] [--sequences S] [--threads T] [--device auto|cpu|cuda]
+//                [--micro-batch T] [--moments 2|4] [--recompute 0|1] [--share-prompts 0|1] [--sequences S]
+//                [--threads T] [--device auto|cpu|cuda]
 // Where the time of a GRPO step goes: train_rl's own parts on random prompts of P tokens, G responses to each, of L/8
 // to L tokens (drawn; random weights never end a response by themselves). A phase table, then one line of JSON with the
 // seconds of each phase in the last step. That the update finds the log-probabilities that were sampled is checked for

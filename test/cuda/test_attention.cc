@@ -292,8 +292,8 @@ static void pair_weights(Approx *p, Approx *ds, const Row &row, int64_t j, const
           Approx(row.scale, row.scale * ROUNDING);
 }
 
-// The gradients of one sequence and kv head; dq, dk, dv are rows of D of the whole batch. seen_by: how many rows see its
-// keys, or those of its context.
+// The gradients of one sequence and kv head; dq, dk, dv are rows of D of the whole batch. seen_by: how many rows see
+// its keys, or those of its context.
 static void backward_of_head(Weighted *dq, Weighted *dk, Weighted *dv, const BackwardInput &in, int64_t sequence,
                              int64_t kv_head, int64_t seen_by)
 {
@@ -367,7 +367,8 @@ static void backward_rounds_weights_and_results()
 
 // ---- to the bit: a context that is shared
 
-// A sequence that goes on from another has the bits, of its outputs and its queries' gradients, that it has behind a copy.
+// A sequence that goes on from another has the bits, of its outputs and its queries' gradients, that it has behind a
+// copy.
 static void a_shared_context_changes_no_bit()
 {
     for (Heads heads : {Heads{2, 1, 64}, Heads{5, 1, 128}}) {
