@@ -347,11 +347,12 @@ bool parts_join(const PartOptions *part, const Options *options)
 
 static bool parts_remove(const char *out, int64_t parts)
 {
-    static const char *const ENDINGS[] = {"", ".json"};
+    // .partial: of a rank that was killed between making its part and removing what it made that from
+    static const char *const ENDINGS[] = {".json", "", ".partial"};
     bool ok = true;
-    for (int64_t k = 2 * parts - 1; ok && k >= 0; k--) { // OUT.0-of-N.json last: the others may be gone then
+    for (int64_t k = 3 * parts - 1; ok && k >= 0; k--) { // OUT.0-of-N.json last: the others may be gone then
         Bytes path = {0};
-        ok = bytes_printf(&path, "%s.%" PRId64 "-of-%" PRId64 "%s", out, k / 2, parts, ENDINGS[(k + 1) % 2]) &&
+        ok = bytes_printf(&path, "%s.%" PRId64 "-of-%" PRId64 "%s", out, k / 3, parts, ENDINGS[k % 3]) &&
              (remove(path.data) == 0 || errno == ENOENT || fail_errno("%s: removing it", path.data));
         bytes_free(&path);
     }

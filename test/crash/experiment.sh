@@ -12,7 +12,7 @@ printed_commands_are_the_programs() {
         $experiment --size $size --seeds 1 --print --out "$out" >"$work/stdout" 2>"$work/stderr" || failed "--size $size --print fails"
         [ "$(grep -cE '^\./train_(sft|rl) ' "$work/stdout")" -ge 12 ] || failed "--size $size has not the commands of all settings"
         for program in prepare train_sft train_rl evaluate; do
-            ./$program --help=markdown | sed -nE 's/^\| `(--[a-z0-9-]+)`.*/\1/p' | sort >"$work/known"
+            ./$program --help=markdown | sed -nE 's/^\| `--([a-z0-9-]+)`.*/--\1\n--no-\1/p' | sort >"$work/known"
             grep "^\./$program " "$work/stdout" | grep -oE ' --[a-z0-9-]+' | tr -d ' ' | sort -u | comm -23 - "$work/known" >"$work/stderr"
             [ ! -s "$work/stderr" ] || failed "--size $size gives ./$program options that it does not have"
         done

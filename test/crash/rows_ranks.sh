@@ -17,7 +17,7 @@ levels=$(grep '^difficulty 1: ' "$work/stderr")
 wants 0 run "${score[@]}" --method generate --max-new-tokens 8 --unusable-share 1 && mv "$out" "$work/written"
 
 every_number_of_ranks_writes_the_file_of_one() {
-    local ranks
+    local ranks part
     for ranks in 2 3 5; do
         wants 0 run "${generate[@]}" --ranks $ranks
         sane
@@ -31,6 +31,10 @@ every_number_of_ranks_writes_the_file_of_one() {
     head -n 1 "$work/rows.jsonl" >"$work/one.jsonl" # fewer rows than ranks
     wants 0 run build/asan/score --model "$work/run" --data "$work/one.jsonl" --out "$out" --device cpu --ranks 3
     cmp "$out" <(head -n 1 "$work/scored") && rm "$out" || failed "one row for three ranks"
+    for part in 0 1 2; do wants 0 run "${generate[@]}" --part $part/3; done
+    touch "$out.2-of-3.partial" # as a kill leaves it that comes when the part is made
+    wants 0 run "${generate[@]}" --ranks 3
+    cmp "$out" "$work/generated" && nothing_else_is_left && rm "$out" || failed "what a finished rank had left is left still"
     proved "generate and score: 2, 3 and 5 ranks write the bytes of one process, and leave nothing else"
     if [ -n "$(command -v mpirun)" ]; then
         wants 0 run mpirun --allow-run-as-root --oversubscribe -n 2 "${generate[@]}"
@@ -62,7 +66,7 @@ what_is_interrupted_goes_on() {
         *) failed "exit status $status after SIG$signal with SEED=$seed" ;;
         esac
     done
-    [ -e "$out" ] || wants 0 run "${generate[@]}" --ranks 3
+    [ "$(ls "$out"* 2>/dev/null)" = "$out" ] || wants 0 run "${generate[@]}" --ranks 3
     cmp "$out" "$work/generated" && nothing_else_is_left && rm "$out" || failed "SEED=$seed: another file"
     proved "generate on 3 ranks: killed $kills times and stopped $stops times, it wrote the bytes of one process"
 }
