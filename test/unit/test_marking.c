@@ -4,32 +4,14 @@
 #include "benchmarks/judging.h"
 #include "benchmarks/marking.h"
 #include "figures/figures.h"
-#include "json/json.h"
 #include "judges/judge_form.h"
 #include "system/files.h"
-#include "test/support/check.h"
+#include "test/support/benchmarks.h"
 #include <math.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { FIXTURE_BYTES = 16 << 20 };
-
 static char folder[] = "/tmp/marking-XXXXXX";
-
-static json_t *fixture(const char *name)
-{
-    char path[128];
-    snprintf(path, sizeof path, "test/fixtures/benchmarks/%s.json", name);
-    json_t *root = json_read(path, FIXTURE_BYTES);
-    if (root == NULL)
-        fail_msg("%s", error_text());
-    return root;
-}
-
-static const char *text_at(const json_t *object, const char *key)
-{
-    return json_string_value(json_object_get(object, key));
-}
 
 // The categories as rows have them: a field that is a path, a/b, has those before it in its own.
 static json_t *categories_of(const Task *task, const json_t *one)

@@ -1,33 +1,16 @@
 // The scoring of benchmarks: what their own scripts extract, count and draw (test/fixtures/benchmarks, written by
 // lab/reference/benchmarks.py), and the strict verdict beside it.
-#include "test/support/check.h"
+#include "test/support/benchmarks.h"
 #include "tasks/bbeh.h"
 #include "tasks/extract.h"
 #include "tasks/python_random.h"
 #include "tasks/python_text.h"
 #include "tasks/scoring.h"
-#include "json/json.h"
 #include <string.h>
 
-enum { FIXTURE_BYTES = 16 << 20, OPTIONS_SHOWN = LETTERS_MOST };
+enum { OPTIONS_SHOWN = LETTERS_MOST };
 
 static Text span(const char *text) { return (Text){text, strlen(text)}; }
-
-static json_t *fixture(const char *name)
-{
-    char path[128];
-    snprintf(path, sizeof path, "test/fixtures/benchmarks/%s.json", name);
-    json_t *root = json_read(path, FIXTURE_BYTES);
-    if (root == NULL)
-        fail_msg("%s", error_text());
-    return root;
-}
-
-static const char *text_at(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-    return text == NULL ? "" : text;
-}
 
 // A task with its scorer.
 typedef struct Opened {
