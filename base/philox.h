@@ -26,7 +26,7 @@ typedef enum RandomPurpose {
     RANDOM_BUCKET = 6,
     RANDOM_HOLDOUT = 7,
     RANDOM_SPLIT = 8,
-    RANDOM_TOKEN = 9, // with the number of the sample above its 8 bits
+    RANDOM_TOKEN = 9,  // with the number of the sample above its 8 bits
     RANDOM_POINT = 10, // answers/formula/value.c
     RANDOM_LETTER = 11 // tasks/scoring.c
 } RandomPurpose;

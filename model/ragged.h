@@ -7,11 +7,11 @@
 #include <stdint.h>
 
 typedef struct Ragged {
-    int64_t tokens, sequences; // T, S
-    const int32_t *ids;        // (T)
-    const int32_t *positions;  // (T)   position in its own sequence, context included
-    const int32_t *starts;     // (S+1) sequence s is rows starts[s] .. starts[s+1]-1
-    const int32_t *contexts;   // (S)   tokens before its new ones
+    int64_t tokens, sequences;                // T, S
+    const int32_t *ids;                       // (T)
+    const int32_t *positions;                 // (T)   position in its own sequence, context included
+    const int32_t *starts;                    // (S+1) sequence s is rows starts[s] .. starts[s+1]-1
+    const int32_t *contexts;                  // (S)   tokens before its new ones
     const int32_t *context_rows, *seen_until; // (S) in training, where sequences go on from others (Attention in
                                               // kernels/kernels.h); NULL: none does
 
