@@ -73,11 +73,13 @@ static json_t *entry_of(const json_t *row, const char *where)
     json_t *categories = json_object_get(row, "categories");
     const char *asked = json_string_value(json_object_get(row, "asked"));
     size_t size = asked == NULL ? 0 : strlen(asked);
+    bool cut = size > BEGIN_BYTES;
     if (!json_is_string(id) || !json_is_integer(sample) || asked == NULL ||
         !json_is_string(json_object_get(row, "text")) || !json_is_array(categories))
         fail("%s: is not a response as ./evaluate writes it", where);
-    else if ((entry = json_pack("[OOiOs%]", id, sample, flags_of(row), categories, asked,
-                                size <= BEGIN_BYTES ? size : utf8_valid_prefix(asked, BEGIN_BYTES))) == NULL)
+    else if ((entry = json_pack("[OOiOo]", id, sample, flags_of(row), categories,
+                                json_sprintf("%.*s%s", (int)(cut ? utf8_valid_prefix(asked, BEGIN_BYTES) : size), asked,
+                                             cut ? "…" : ""))) == NULL)
         fail("no memory for a page");
     return entry;
 }
