@@ -9,7 +9,10 @@ PYTHON=${PYTHON:-python3}
 has_parquet=$("$PYTHON" -c 'import pyarrow' 2>/dev/null && echo yes || echo no)
 [ "$has_parquet" = yes ] || skipped "reading Parquet: pyarrow is not installed; its rows are taken as JSONL"
 
-undo() { [ ! -e "$work/servers" ] || xargs -r kill <"$work/servers" 2>/dev/null || true; }
+undo() { # by the shell's own kill: a bare machine has no other
+    local server
+    [ ! -e "$work/servers" ] || while read -r server; do kill "$server" 2>/dev/null || true; done <"$work/servers"
+}
 serve() {                                                      # what it does: its address
     "$root/build/test/support/judge_server" "$1" "$work/$1.log" >"$work/$1.url" 3>&- &
     echo $! >>"$work/servers"                                  # of a subshell: finish does not know it
