@@ -1,6 +1,6 @@
-// Fuzzing the scoring of benchmarks: a response against one of the program's tasks, which its bytes choose, so that many
-// responses come to all of them, with one of two sets of options.
-// What must hold: an end within the patterns' steps, marks that do not contradict each other, and the same ones again.
+// Fuzzing the scoring of benchmarks: a response against one of the program's tasks, which its bytes choose, so that
+// many responses come to all of them, with one of two sets of options. What must hold: an end within the patterns'
+// steps, marks that do not contradict each other, and the same ones again.
 #include "base/text.h"
 #include "tasks/scoring.h"
 #include <stdlib.h>
