@@ -35,6 +35,9 @@ OPTIONS_DEFINE(FileOptions, file_options, FILE_OPTIONS)
 // clang-format on
 OPTIONS_DEFINE(MixedOptions, mixed_options, MIXED_OPTIONS)
 
+#define LATER_OPTIONS(ROW, GROUP) ROW(share_prompts, flag, "true", "", steps, IDENTITY, "once") // as train_rl has it
+OPTIONS_DEFINE(LaterOptions, later_options, LATER_OPTIONS)
+
 enum { MOST_WORDS = 16 };
 
 // Reads a command line, "--data x" behind it so that it is complete.
@@ -303,6 +306,26 @@ static void a_damaged_identity_is_refused(void **state)
     assert_refused(same_as_saved(NULL, same), "step-7: its options are missing");
     json_decref(saved);
     json_decref(list);
+}
+
+// A run that began before prompts could be shared had a copy for each response.
+static void a_run_from_before_prompts_were_shared_goes_on_without(void **state)
+{
+    char *words[] = {(char *)"train_rl", (char *)"--no-share-prompts"};
+    Options options;
+    LaterOptions v;
+    assert_ok(options_read(&options, later_options(), &v, 1, words));
+    assert_true(v.share_prompts);
+    json_t *saved = options_identity(&options);
+    assert_ok(options_same_identity(&options, saved, "step-7"));
+    json_object_del(saved, "share_prompts");
+    assert_refused(options_same_identity(&options, saved, "step-7"),
+                   "step-7: was made with --share-prompts false, and now it is true");
+    options_free(&options);
+    assert_ok(options_read(&options, later_options(), &v, 2, words));
+    assert_ok(options_same_identity(&options, saved, "step-7"));
+    options_free(&options);
+    json_decref(saved);
 }
 
 // A run goes on only with the moments that it has; one from before there was a choice has fp32.
@@ -613,6 +636,7 @@ int main(void)
         cmocka_unit_test(the_same_identity_goes_on_whatever_else_changes),
         cmocka_unit_test(another_identity_is_refused_by_name_with_both_values),
         cmocka_unit_test(a_damaged_identity_is_refused),
+        cmocka_unit_test(a_run_from_before_prompts_were_shared_goes_on_without),
         cmocka_unit_test(the_moments_of_train_sft_are_part_of_a_runs_identity),
         cmocka_unit_test(help_fits_a_screen_and_its_width),
         cmocka_unit_test(help_of_a_group_shows_ranges_and_no_other_group),
