@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Compiles every CUDA source for three generations of cards (sm_80, sm_90a, sm_100) in both precisions and reads the
-# assembler's output: a warning fails, so does a note that it serialises wgmma (C75nn), and so does a kernel of the bf16 build that spills registers or keeps a stack
-# frame in memory. (The fp32 build is for parity, its fragments take twice the registers, and it may spill. So may the
+# assembler's output: a warning fails, so does a note that it serialises wgmma (C75nn), and so does a kernel of the bf16
+# build that spills registers or keeps a stack frame in memory. (The fp32 build is for parity, its fragments take twice the registers, and it may spill. So may the
 # benchmark's plain kernels.) Ends with a table of registers and shared memory. Needs nvcc, no GPU; about a minute on
 # two cores. Arguments: files; default: all.
 set -uo pipefail

@@ -9,9 +9,9 @@
 //
 // question: its number in the data, from 0; rows of one question are neighbours, in the order of the data, its samples
 // in theirs. categories: one for each of the task's fields, null where the row has none. options and letter are absent
-// for other questions; tokens is absent where a server generated,
-// finish_reason where somebody else does not say it. judge: what a judge said, null where it decided nothing; absent
-// where none was asked.
+// for other questions; tokens is absent where a server generated, finish_reason where somebody else does not say it.
+// judge: what a judge said, null where it decided nothing; absent where none was asked. gave_up: true where nothing was
+// found, but a pattern had taken too many steps; else absent.
 //
 // summary.json holds one object for each task, by its name:
 //

@@ -236,10 +236,10 @@ static void look_at_pieces(Role role)
         if (!IS_RELEASE && !is_long())
             continue;
         double large = look_at_piece(&t, pieces[i], LARGE, role);
-        for (int again = 0; again < 4 && IS_RELEASE && large > LINEAR * small + 1e-3; again++) {
+        for (int again = 0; again < 4 && IS_RELEASE && small > 2e-3; again++) // the law is of the quickest of five
             small = fmin(small, look_at_piece(&t, pieces[i], SMALL, role));
+        for (int again = 0; again < 4 && IS_RELEASE && large > LINEAR * small + 1e-3; again++)
             large = fmin(large, look_at_piece(&t, pieces[i], LARGE, role));
-        }
         if (IS_RELEASE && small >= 0 && large > LINEAR * small + 1e-3) {
             print_message("\"%s\" as %s: %.2f ms, and %.2f ms for four times as much\n", pieces[i], role_names[role],
                           1e3 * small, 1e3 * large);

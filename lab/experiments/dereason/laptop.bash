@@ -40,7 +40,7 @@ supervised() { # NAME, `new` or a run to begin with, data, steps, more
         --seed "$seed" --eval-data "$out/stop.jsonl" --eval-samples 4 --eval-new-tokens 64 --eval-every "$every" --save-every 400 --keep-checkpoints 1 \
         --export-dtype fp32 "${@:5}"
 }
-reinforced() { # NAME, a run to begin with, data, steps
+reinforced() { # NAME, a run to begin with, data, steps. With a copy of the prompt for each response, as the figures in results/ were made
     run ./train_rl "${common[@]}" --model "$at/$2" --data "$at/$3/rl" --out "$at/$1" --no-share-prompts --epochs 1000 --steps "$4" --prompts-per-step 16 --prompts-per-update 16 \
         --samples-per-prompt 8 --max-prompt-tokens 64 --max-new-tokens 64 --slots 1 --micro-batch-tokens 4096 --lr 1e-4 --warmup-steps 5 --beta2 0.98 \
         --weight-decay 0 --seed "$seed" --eval-data "$out/stop/rl" --eval-every $((every / 4 + 1)) --save-every 100 --keep-checkpoints 1 --export-dtype fp32
