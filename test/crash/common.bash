@@ -87,6 +87,21 @@ state_of() {
     grep -o '"tensors_xxh3": "[0-9a-f]*"' "$manifest" && tr -d '\n' <"$manifest" | grep -o '"state": {.*' | sed 's/"xxh3": "[0-9a-f]*"//'
 }
 
+# WAY NAME [WELL]: a server that treats what it is asked this way (test/support/judge_server.c). Its address is in $judge, its process is
+# $judge_process, its questions are lines of $work/NAME.asked.
+judge_begins() {
+    rm -f "$work/$2.address" # of an earlier one of this name
+    build/test/support/judge_server "$1" "$work/$2.asked" "${3:-0}" >"$work/$2.address" 3>&- &
+    judge_process=$!
+    for _ in $(seq 1000); do
+        [ ! -s "$work/$2.address" ] || break
+        sleep 0.01
+    done
+    judge=$(cat "$work/$2.address")
+    [ -n "$judge" ] || failed "the server of this test does not begin"
+}
+judge_ends() { kill "$judge_process" && wait "$judge_process" 2>/dev/null || true; }
+
 milliseconds() { echo $(($(date +%s%N) / 1000000)); }
 
 # Waits until OUT's log holds this step; gives up after half a minute.

@@ -165,13 +165,12 @@ others_responses_are_scored_alike() {
 
 # A protocol of mathematics asks whether two answers are equal; one that says yes to everything that was found.
 a_judge_decides_where_a_protocol_has_one() {
-    local one=(--tasks gsm8k --data gsm8k="$work/gsm8k.jsonl") judge
-    rm -rf "$out" "$work/address"
-    build/test/support/judge_server yes "$work/questions" >"$work/address" 3>&- &
-    until [ -s "$work/address" ]; do sleep 0.01; done
-    judge=(--judge-model j --judge-endpoint "$(cat "$work/address")" --judge-form general-verifier)
+    local one=(--tasks gsm8k --data gsm8k="$work/gsm8k.jsonl") by_judge
+    rm -rf "$out"
+    judge_begins yes judge
+    by_judge=(--judge-model j --judge-endpoint "$judge" --judge-form general-verifier)
     sed '1s/.*/{"id": "q12", "text": "I do not know."}/' "$work/theirs.jsonl" >"$work/judged.jsonl"
-    wants 0 "$program" "${one[@]}" --responses "$work/judged.jsonl" "${judge[@]}" --out "$out" >"$work/stdout" 2>"$work/stderr"
+    wants 0 "$program" "${one[@]}" --responses "$work/judged.jsonl" "${by_judge[@]}" --out "$out" >"$work/stdout" 2>"$work/stderr"
     sane
     grep -q '"judge": "j"' "$out/summary.json" && grep -q '"judge_form": "general-verifier"' "$out/summary.json" ||
         failed "the summary does not name the judge and how it was asked"
@@ -179,33 +178,31 @@ a_judge_decides_where_a_protocol_has_one() {
         failed "a yes does not count, or what found no answer was asked about"
     [ "$(grep -c '"strict":true' "$out/gsm8k.jsonl")" = 9 ] || failed "the judge changes the strict verdict"
     cp -r "$out" "$work/by_judge"
-    : >"$work/questions"
-    wants 0 "$program" "${one[@]}" --responses "$work/judged.jsonl" "${judge[@]}" --out "$out" >"$work/stdout" 2>"$work/stderr"
+    : >"$work/judge.asked"
+    wants 0 "$program" "${one[@]}" --responses "$work/judged.jsonl" "${by_judge[@]}" --out "$out" >"$work/stdout" 2>"$work/stderr"
     diff <(figures_of "$work/by_judge") <(figures_of "$out") >"$work/stderr" || failed "other figures when judged again"
-    [ "$(grep -c "grade school\|User:" "$work/questions")" -le 1 ] || failed "the judge was asked again" # but for the greeting
-    kill %% && wait %% 2>/dev/null || true
+    [ "$(grep -c "grade school\|User:" "$work/judge.asked")" -le 1 ] || failed "the judge was asked again" # but for the greeting
+    judge_ends
     rm "$out/summary.json" "$out/gsm8k.jsonl" "$out/page.html"
-    wants 0 "$program" "${one[@]}" --responses "$work/judged.jsonl" "${judge[@]}" --out "$out" >"$work/stdout" 2>"$work/stderr"
+    wants 0 "$program" "${one[@]}" --responses "$work/judged.jsonl" "${by_judge[@]}" --out "$out" >"$work/stdout" 2>"$work/stderr"
     diff <(figures_of "$work/by_judge") <(figures_of "$out") >"$work/stderr" || failed "other figures without the server, which has nothing to be asked"
-    rm -rf "$work/address" "$work/undecided"
-    build/test/support/judge_server own "$work/questions" 1 >"$work/address" 3>&- &
-    until [ -s "$work/address" ]; do sleep 0.01; done
-    judge[3]=$(cat "$work/address")
-    wants 1 "$program" "${one[@]}" --responses "$work/judged.jsonl" "${judge[@]}" --out "$work/undecided" >"$work/stdout" 2>"$work/stderr"
+    rm -rf "$work/undecided"
+    judge_begins own own 1
+    by_judge[3]=$judge
+    wants 1 "$program" "${one[@]}" --responses "$work/judged.jsonl" "${by_judge[@]}" --out "$work/undecided" >"$work/stdout" 2>"$work/stderr"
     says "gsm8k: the judge decided nothing about 11 answers (it said neither yes nor no; it said: \"VERDICT: correct\"); is --judge-form the one it knows?"
     [ ! -e "$work/undecided/summary.json" ] || failed "a score by a judge that decided nothing"
-    kill %% && wait %% 2>/dev/null || true
-    rm -rf "$work/address" "$work/undecided"
-    build/test/support/judge_server own "$work/questions" 3 >"$work/address" 3>&- &
-    until [ -s "$work/address" ]; do sleep 0.01; done
-    judge[3]=$(cat "$work/address")
-    wants 0 "$program" "${one[@]}" --responses "$work/judged.jsonl" "${judge[@]}" --out "$work/undecided" >"$work/stdout" 2>"$work/stderr"
+    judge_ends
+    rm -rf "$work/undecided"
+    judge_begins own own 3
+    by_judge[3]=$judge
+    wants 0 "$program" "${one[@]}" --responses "$work/judged.jsonl" "${by_judge[@]}" --out "$work/undecided" >"$work/stdout" 2>"$work/stderr"
     says "gsm8k: the judge decided 2 of 11 answers, and the others go by rule"
     grep -q "judged: 2 of 11 answers; the others' verdicts are the rules'" "$work/stdout" || failed "the table does not say what was judged"
     [ "$(grep -c '"judge":null' "$work/undecided/gsm8k.jsonl")" = 9 ] || failed "rows do not say that nothing was decided"
-    kill %% 2>/dev/null || true
-    judge[3]=http://127.0.0.1:9/v1
-    refused 1 "--judge-endpoint: no answer to the first question" "${one[@]}" --responses "$work/judged.jsonl" "${judge[@]}" --judge-patience 0.2
+    judge_ends
+    by_judge[3]=http://127.0.0.1:9/v1
+    refused 1 "--judge-endpoint: no answer to the first question" "${one[@]}" --responses "$work/judged.jsonl" "${by_judge[@]}" --judge-patience 0.2
     refused 2 "--judge-endpoint: is for a judge; give --judge-model" "${one[@]}" --responses "$work/theirs.jsonl" --judge-endpoint http://127.0.0.1:1/v1
     proved "evaluate --judge-model: a judge's verdict is the protocol's, the strict one stays; it is asked once"
 }

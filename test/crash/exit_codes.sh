@@ -6,18 +6,15 @@ wants 0 train "$work/sft" --epochs 1
 build/demo_problems train 4 5 6 >"$work/hard.jsonl"
 ./prepare --tokenizer dev/demo/tokenizer --template chatml --instruction none --tau 3 --out "$work/data" "$work/hard.jsonl" >"$work/stdout" 2>&1
 mkfifo "$work/pipe"
-build/test/support/judge_server hang "$work/asked" >"$work/address" &
-until [ -s "$work/address" ]; do sleep 0.01; done
-: >"$work/asked"
-url=$(cat "$work/address")
+judge_begins hang server
 
 # A command of each that takes long: its data do not end, its server does not answer, its steps are many.
 long_command() { # PROGRAM
     case $1 in
     prepare) command=(./prepare --tokenizer dev/demo/tokenizer --template chatml --out "$work/prepare.out" -) ;;
-    score) command=(./score --endpoint "$url" --model a --data "$work/hard.jsonl" --out "$work/score.out") ;;
-    generate) command=(./generate --endpoint "$url" --model a --prompts "$work/hard.jsonl" --out "$work/generate.out") ;;
-    evaluate) command=(./evaluate --endpoint "$url" --model a --tasks questions --data questions="$work/hard.jsonl" --out "$work/evaluate.out") ;;
+    score) command=(./score --endpoint "$judge" --model a --data "$work/hard.jsonl" --out "$work/score.out") ;;
+    generate) command=(./generate --endpoint "$judge" --model a --prompts "$work/hard.jsonl" --out "$work/generate.out") ;;
+    evaluate) command=(./evaluate --endpoint "$judge" --model a --tasks questions --data questions="$work/hard.jsonl" --out "$work/evaluate.out") ;;
     train_sft) command=(./train_sft "${recipe[@]}" --epochs 100000 --out "$work/train_sft.out") ;;
     train_rl) command=(./train_rl --model "$work/sft/model" --data "$work/data/rl" --template chatml --steps 100000 --prompts-per-step 4
         --prompts-per-update 4 --samples-per-prompt 4 --max-prompt-tokens 64 --max-new-tokens 24 --micro-batch-tokens 256 --slots 2
@@ -26,7 +23,7 @@ long_command() { # PROGRAM
 }
 at_work() { # PROGRAM: starts it, and waits until it is in the middle of something; the process is $trainer
     rm -rf "$work/$1".out*
-    : >"$work/asked"
+    : >"$work/server.asked"
     long_command "$1"
     "${command[@]}" <"$work/pipe" >"$work/stdout" 2>"$work/stderr" &
     trainer=$!
@@ -35,7 +32,7 @@ at_work() { # PROGRAM: starts it, and waits until it is in the middle of somethi
     case $1 in
     prepare) sleep 0.3 ;;
     train_*) wait_for_step "$work/$1.out" 2 ;;
-    *) until [ -s "$work/asked" ]; do sleep 0.01; done ;;
+    *) until [ -s "$work/server.asked" ]; do sleep 0.01; done ;;
     esac
 }
 ended() { # PROGRAM STATUS

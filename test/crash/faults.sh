@@ -66,13 +66,10 @@ generate-server() { ./generate --endpoint "$teacher" --model m --prompts "$work/
 result_of_generate-server() { result_of_score "$1"; }
 
 servers_begin() {
-    local way
-    for way in yes teach; do
-        build/test/support/judge_server $way "$work/$way.asked" >"$work/$way.url" &
-        servers+=" $!"
-        until [ -s "$work/$way.url" ]; do sleep 0.01; done
-    done
-    judge=$(cat "$work/yes.url") teacher=$(cat "$work/teach.url")
+    judge_begins teach teacher
+    teacher=$judge servers=$judge_process
+    judge_begins yes judge
+    servers+=" $judge_process"
 }
 
 # ---- one fault
@@ -131,8 +128,8 @@ meets_everything() {
     FAULT_LIST=$work/calls LD_PRELOAD=$faults "$program" "$work/out.$program" >"$work/stdout" 2>"$work/stderr" || failed "$program"
     "result_of_$program" "$work/out.$program" >"$work/calm.$program"
     case $program in
-    *-judge) [ -s "$work/yes.asked" ] || failed "the judge was not asked" ;;
-    *-server) [ -s "$work/teach.asked" ] || failed "the teacher was not asked" ;;
+    *-judge) [ -s "$work/judge.asked" ] || failed "the judge was not asked" ;;
+    *-server) [ -s "$work/teacher.asked" ] || failed "the teacher was not asked" ;;
     esac
     for number in $(choose memory $((places * 5))); do
         meets "$program" "memory:$number"

@@ -417,11 +417,11 @@ rows_get_a_system_turn() {
     ! cmp -s "$work/with" "$work/without" || failed "--system changes nothing"
     printf '{"ids": [5]}\n' >"$work/ids.jsonl"
     refused 1 "ids.jsonl:1: a row of ids, which has no turns to put --system before" "${with[@]}" --prompts "$work/ids.jsonl" --out "$work/none" --system x
-    serve teach
+    judge_begins teach plain
     rm -f "$out" "$out.partial"
-    wants 0 "$program" --endpoint "$url" --model T --prompts "$work/plain.jsonl" --out "$out" --system 'Be "brief", ü.' 2>"$work/stderr"
-    end_server
-    asked=$(grep -c '"messages":\[{"role":"system","content":"Be \\"brief\\", ü."},{"role":"user"' "$work/asked")
+    wants 0 "$program" --endpoint "$judge" --model T --prompts "$work/plain.jsonl" --out "$out" --system 'Be "brief", ü.' 2>"$work/stderr"
+    judge_ends
+    asked=$(grep -c '"messages":\[{"role":"system","content":"Be \\"brief\\", ü."},{"role":"user"' "$work/plain.asked")
     [ "$asked" = 3 ] || failed "$asked of three rows were asked with --system"
     rm -f "$out" "$out.partial"
     proved "generate --system: stands before rows that have none, asked here or of a server; rows of ids are refused"
@@ -467,26 +467,16 @@ ctrl_c_ends_an_answer() {
     proved "generate --chat: Ctrl-C ends an answer, and the talk goes on"
 }
 
-# WAY [WELL]: a server of this kind; its address is in $url, its process is $server, what it was asked is in $work/asked.
-serve() {
-    rm -f "$work/asked" "$work/url"
-    build/test/support/judge_server "$1" "$work/asked" ${2:+"$2"} >"$work/url" &
-    server=$!
-    until [ -s "$work/url" ]; do sleep 0.01; done
-    url=$(cat "$work/url")
-}
-end_server() { kill -9 "$server" && wait "$server" 2>/dev/null || true; }
-
 a_server_teaches() {
     local teach seeds
     build/demo_problems train 1 5 20 >"$work/problems.jsonl" # a hundred
-    serve teach
-    teach=("$program" --endpoint "$url" --model Big/Teacher --prompts "$work/problems.jsonl" --out "$out" --samples 4 --temperature 0.7
+    judge_begins teach teacher
+    teach=("$program" --endpoint "$judge" --model Big/Teacher --prompts "$work/problems.jsonl" --out "$out" --samples 4 --temperature 0.7
         --top-p 0.8 --top-k 20 --stop END --in-flight 8)
     rm -f "$out" "$out.partial"
     OPENAI_API_KEY=sk-secret wants 0 "${teach[@]}" 2>"$work/stderr"
     sane
-    says "asking Big/Teacher at $url, 8 prompts at once"
+    says "asking Big/Teacher at $judge, 8 prompts at once"
     says "400/400 | "
     ! grep -q "tok/s\|sk-secret" "$work/stderr" "$out" || failed "tokens of a server are counted, or its key is shown"
     [ "$(wc -l <"$out")" = 400 ] || failed "$(wc -l <"$out") of 400 responses"
@@ -494,14 +484,14 @@ a_server_teaches() {
     sed -n 's/.*"problem": \("[^"]*"\).*/"problem":\1/p' "$work/problems.jsonl" | cmp - "$work/order" || failed "a server's rows are in another order"
     grep -q '"sample":3,"text":"<think>\\nIt is\\nseed [0-9]*\.\\n</think>\\n\\nSo it is \\\\boxed{[-0-9]*}.","finish_reason":"stop"}$' "$out" ||
         failed "the thought is not before the answer"
-    seeds=$(grep -o '"seed":[0-9]*' "$work/asked" | sort -u | wc -l)
+    seeds=$(grep -o '"seed":[0-9]*' "$work/teacher.asked" | sort -u | wc -l)
     [ "$seeds" = 400 ] || failed "$seeds seeds for 400 samples"
-    [ "$(grep -c '"temperature":0.7,"max_tokens":8192,"seed":[0-9]*,"top_p":0.8,"top_k":20,"stop":\["END"\]}$' "$work/asked")" = 400 ] ||
+    [ "$(grep -c '"temperature":0.7,"max_tokens":8192,"seed":[0-9]*,"top_p":0.8,"top_k":20,"stop":\["END"\]}$' "$work/teacher.asked")" = 400 ] ||
         failed "the options are not those that were given"
     cp "$out" "$work/taught.jsonl"
 
     # killed with -9: what was in flight is asked again, and nothing else
-    : >"$work/asked"
+    : >"$work/teacher.asked"
     rm -f "$out"
     "${teach[@]}" >"$work/stdout" 2>"$work/stderr" &
     until [ "$(wc -l 2>/dev/null <"$out.partial")" -gt 40 ] 2>/dev/null; do sleep 0.005; done
@@ -511,8 +501,8 @@ a_server_teaches() {
     wants 0 "${teach[@]}" 2>"$work/stderr"
     says "going on"
     cmp "$out" "$work/taught.jsonl" || failed "a run that was killed does not end as one that was not"
-    [ "$(wc -l <"$work/asked")" -le 408 ] || failed "$(wc -l <"$work/asked") questions for 400 answers, 8 at a time"
-    end_server
+    [ "$(wc -l <"$work/teacher.asked")" -le 408 ] || failed "$(wc -l <"$work/teacher.asked") questions for 400 answers, 8 at a time"
+    judge_ends
     proved "generate --endpoint: rows in order, each sample with a seed of its own, thoughts kept; killed with -9: asks again what was in flight"
 }
 
@@ -545,15 +535,15 @@ only_right_responses_are_trained_on() {
 }
 
 a_server_that_fails_loses_nothing() {
-    serve refuse
-    refused 1 "check OPENAI_API_KEY" $program --endpoint "$url" --model T --prompts "$work/problems.jsonl" --out "$out" --attempts 1
-    [ "$(wc -l <"$work/asked")" -lt 100 ] || failed "a server that wants another key is asked on and on"
-    end_server
-    refused 1 "give --model, the model's name there" $program --endpoint "$url" --prompts "$work/problems.jsonl" --out "$out"
-    refused 2 "--template: is for a model that runs here" $program --endpoint "$url" --model T --prompts "$work/problems.jsonl" --out "$out" --template qwen3
-    refused 2 "--ignore-eos: is for a model that runs here" $program --endpoint "$url" --model T --prompts "$work/problems.jsonl" --out "$out" --ignore-eos
+    judge_begins refuse refuse
+    refused 1 "check OPENAI_API_KEY" $program --endpoint "$judge" --model T --prompts "$work/problems.jsonl" --out "$out" --attempts 1
+    [ "$(wc -l <"$work/refuse.asked")" -lt 100 ] || failed "a server that wants another key is asked on and on"
+    judge_ends
+    refused 1 "give --model, the model's name there" $program --endpoint "$judge" --prompts "$work/problems.jsonl" --out "$out"
+    refused 2 "--template: is for a model that runs here" $program --endpoint "$judge" --model T --prompts "$work/problems.jsonl" --out "$out" --template qwen3
+    refused 2 "--ignore-eos: is for a model that runs here" $program --endpoint "$judge" --model T --prompts "$work/problems.jsonl" --out "$out" --ignore-eos
     refused 2 "--in-flight: is for a server" ask '{"prompt": "a"}' --in-flight 3
-    refused 1 "ids.jsonl:1: a row of ids, but a server needs text" $program --endpoint "$url" --model T --prompts "$work/ids.jsonl" --out "$out"
+    refused 1 "ids.jsonl:1: a row of ids, but a server needs text" $program --endpoint "$judge" --model T --prompts "$work/ids.jsonl" --out "$out"
     proved "generate --endpoint: a server that refuses, options of the other kind, rows of ids: one line each"
 }
 

@@ -3,18 +3,6 @@
 . "$(dirname "$0")/common.bash"
 probe=build/asan/probe_judge
 
-# WAY NAME: its address is in $judge, its questions are lines of $work/NAME.asked.
-judge_begins() {
-    build/test/support/judge_server "$1" "$work/$2.asked" >"$work/$2.address" 3>&- &
-    judge_process=$!
-    for _ in $(seq 100); do
-        [ ! -s "$work/$2.address" ] || break
-        sleep 0.05
-    done
-    judge=$(cat "$work/$2.address")
-    [ -n "$judge" ] || failed "the judge's server did not begin"
-}
-judge_ends() { kill "$judge_process" && wait "$judge_process" 2>/dev/null || true; }
 asks() { # STATUS NAME options...
     wants "$1" "$probe" --judge-model j --endpoint "$judge" --out "$work/$2" "${@:3}" >"$work/$2.table" 2>"$work/stderr"
 }

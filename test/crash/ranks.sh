@@ -116,12 +116,9 @@ the_error_of_another_rank_is_told_by_rank_0() {
 
 # Another program listens at rank 0's port, and says nothing, or something of its own.
 a_port_that_is_taken() {
-    local out=$work/taken port taker status=0 begun=$SECONDS
-    rm -f "$work/address"
-    build/test/support/judge_server hang "$work/asked" >"$work/address" &
-    taker=$!
-    until [ -s "$work/address" ]; do sleep 0.01; done
-    port=$(sed -E 's,.*:([0-9]+).*,\1,' "$work/address")
+    local out=$work/taken port status=0 begun=$SECONDS
+    judge_begins hang taker
+    port=$(sed -E 's,.*:([0-9]+).*,\1,' <<<"$judge")
     launched "$out" "$(by_hand 2 0 "$port")" "$(by_hand 2 1 "$port")"
     same_run "$calm" "$out" "rank 0's port is taken: all ranks come to the next one by themselves"
     rm -rf "$out"
@@ -131,7 +128,7 @@ a_port_that_is_taken() {
     wait $! || status=$?
     [ $status = 1 ] && [ $((SECONDS - begun)) -lt 60 ] || failed "rank 1 has ended with $status after $((SECONDS - begun)) seconds"
     grep -q "what answers at 127.0.0.1:$port is not rank 0 of this run" "$work/other" || failed "rank 1 does not say it: $(cat "$work/other")"
-    kill $taker
+    judge_ends
     proved "with --rendezvous both ranks say that its port is taken, and neither waits for long"
 }
 

@@ -186,20 +186,6 @@ ranks_save_by_one_clock() {
     rm -rf "$work/clock"
 }
 
-# WAY WELL: its address is in $judge, its questions are lines of $work/asked.
-judge_begins() {
-    rm -f "$work/address"
-    build/test/support/judge_server "$1" "$work/asked" "$2" >"$work/address" 3>&- &
-    judge_process=$!
-    for _ in $(seq 100); do
-        [ ! -s "$work/address" ] || break
-        sleep 0.05
-    done
-    judge=$(cat "$work/address")
-    [ -n "$judge" ] || failed "the judge's server did not begin"
-}
-judge_ends() { kill "$judge_process" && wait "$judge_process" 2>/dev/null || true; }
-
 # OUT: what its log says of rule and judge.
 verdicts_of() { grep -oE '"(verdict|judge)/[^"]*": [^,}]*' "$1/log.jsonl"; }
 
@@ -210,12 +196,12 @@ no_verdict_is_asked_for_twice() {
     echo '{"eos_token_id": [1130, 26]}' >"$work/taught/model/generation_config.json"
     local log="${grader/do /do echo \"\$line\" >>\"$work/graded\"; }"
     local same=(--grader "$log" --grader-sandbox none --model "$work/taught/model" --temperature 0.001 --lr 1e-12 --lr-schedule constant --judge-model j --judge-asks all --overlong-buffer 0 --eval-every 0)
-    judge_begins no 0
+    judge_begins no judge
     wants 0 reinforce "$work/one" "${same[@]}" --endpoint "$judge" --epochs 3
-    sort "$work/asked" >"$work/by_one"
+    sort "$work/judge.asked" >"$work/by_one"
     [ "$(wc -l <"$work/by_one")" -gt 5 ] || failed "nothing was asked"
     sort -u "$work/graded" >"$work/graded_by_one"
-    : >"$work/asked"
+    : >"$work/judge.asked"
     : >"$work/graded"
     wants 0 reinforce "$work/ranks" "${same[@]}" --endpoint "$judge" --epochs 2 --ranks 3
     wants 0 reinforce "$work/ranks" "${same[@]}" --endpoint "$judge" --epochs 3 --ranks 2
@@ -226,23 +212,23 @@ no_verdict_is_asked_for_twice() {
     diff <(verdicts_of "$work/one") <(verdicts_of "$work/ranks") >"$work/stderr" || failed "ranks log other verdicts than one"
     [ -s "$work/ranks/judge-2.jsonl" ] || failed "rank 2 has asked nothing"
     # each rank of each start greets the judge
-    diff <(uniq "$work/by_one") <(sort -u "$work/asked") >"$work/stderr" || failed "other questions than one rank's"
-    [ "$(sort "$work/asked" | uniq -d | grep -vc "What is 1 + 1?")" = 0 ] || failed "a question was asked twice"
+    diff <(uniq "$work/by_one") <(sort -u "$work/judge.asked") >"$work/stderr" || failed "other questions than one rank's"
+    [ "$(sort "$work/judge.asked" | uniq -d | grep -vc "What is 1 + 1?")" = 0 ] || failed "a question was asked twice"
     diff "$work/graded_by_one" <(sort -u "$work/graded") >"$work/stderr" || failed "graders had other questions than one rank's"
     [ "$(sort "$work/graded" | uniq -d | wc -l)" = 1 ] || failed "a grader had a question twice" # but for the greeting
     proved "no verdict is asked for twice: not by another rank, an epoch later, nor by another number of ranks after a resume"
-    rm -rf "$work/one" "$work/ranks" "$work/asked" "$work/graded"
+    rm -rf "$work/one" "$work/ranks" "$work/judge.asked" "$work/graded"
 }
 
 # Some rank is refused first. What was learned before is saved by all.
 an_error_of_one_rank_is_all_ranks() {
     local with=(--judge-model j --judge-asks unequal --save-every 0 --eval-every 0) asked
-    judge_begins no 0
+    judge_begins no judge
     wants 0 reinforce "$work/one" "${with[@]}" --endpoint "$judge" --steps 1 --lr-schedule constant
     judge_ends
-    asked=$(wc -l <"$work/asked")
+    asked=$(wc -l <"$work/judge.asked")
     rm -rf "$work/one"
-    judge_begins refuse $((asked + 2)) # three greet it instead of one
+    judge_begins refuse judge $((asked + 2)) # three greet it instead of one
     wants 1 reinforce "$work/ranks" "${with[@]}" --endpoint "$judge" --ranks 3 --lr-schedule constant
     judge_ends
     says "--endpoint: the judge's server rejects the key"

@@ -209,19 +209,6 @@ reinforce_with() {
     ./train_rl --model "$work/sft" "${rules[@]:4}" --out "$out" "$@" >"$work/stdout" 2>"$work/stderr"
 }
 
-# WAY NAME [WELL]: its address is in $judge, its questions are lines of $work/NAME.asked, its process is $judge_process
-judge_begins() {
-    rm -f "$work/$2.address" # of an earlier one of this name
-    build/test/support/judge_server "$1" "$work/$2.asked" "${3:-0}" >"$work/$2.address" &
-    judge_process=$!
-    for _ in $(seq 100); do
-        [ -s "$work/$2.address" ] && break
-        sleep 0.05
-    done
-    judge=$(cat "$work/$2.address")
-    [ -n "$judge" ] || failed "the judge's server did not begin"
-}
-judge_ends() { kill "$judge_process" && wait "$judge_process" 2>/dev/null || true; }
 asked() { cat "$work/$1.asked" 2>/dev/null | wc -l; }
 takes_at_most() { # SECONDS, command...
     local most=$1 begin=$SECONDS
