@@ -19,7 +19,8 @@ bool measured_add(Measured *m, const char *figures, const char *with)
 static bool is_measured_by(const char *figure, const char *figures)
 {
     size_t size = strlen(figures);
-    bool of_task = strncmp(figure, MEASURED_TASKS, strlen(MEASURED_TASKS)) == 0 && strstr(figure + 9, "/acc/") == NULL;
+    bool of_task = strncmp(figure, MEASURED_TASKS, strlen(MEASURED_TASKS)) == 0 &&
+                   strstr(figure + strlen(MEASURED_TASKS), "/acc/") == NULL;
     if (of_task)
         return strncmp(figure, figures, size) == 0 && figure[size] == '/' && strchr(figure + size + 1, '/') == NULL;
     bool loss = figure_is_lower(figure) || strncmp(figure, "eval_exact", 10) == 0;
