@@ -5,7 +5,8 @@
 
 // A run as far as its next checkpoint: measured with loss (documents) and task (of gsm8k; NULL: not asked any more).
 // The checkpoint's own words are given back.
-static bool goes_on(json_t **checkpoint, const char *loss, const char *task, const char *best, const char *stop, char notes[200])
+static bool goes_on(json_t **checkpoint, const char *loss, const char *task, const char *best, const char *stop,
+                    char notes[200])
 {
     Measured m = {0};
     assert_ok(measured_add(&m, MEASURED_LOSS, loss));
@@ -43,7 +44,8 @@ static void what_is_measured_alike_goes_on_in_silence(void **state)
     char notes[200];
     json_t *checkpoint = first();
     for (int i = 0; i < 3; i++) {
-        assert_ok(goes_on(&checkpoint, "documents 0a", "data 1c, samples 1", "val-core/gsm8k/score", "eval_loss", notes));
+        assert_ok(
+            goes_on(&checkpoint, "documents 0a", "data 1c, samples 1", "val-core/gsm8k/score", "eval_loss", notes));
         assert_string_equal(notes, "");
     }
     expect_saved(checkpoint, MEASURED_LOSS, "[\"documents 0a\"]");
@@ -70,9 +72,10 @@ static void what_is_compared_has_to_be_measured_alike_all_the_time(void **state)
     (void)state;
     char notes[200];
     json_t *checkpoint = first();
-    assert_refused(goes_on(&checkpoint, "documents 0b", "data 1c, samples 1", NULL, "eval_loss", notes),
-                   "eval_loss: was measured with documents 0a, and would be with documents 0b now, which cannot be compared; "
-                   "give the same file or option again, drop --stop-when, or begin in another --out");
+    assert_refused(
+        goes_on(&checkpoint, "documents 0b", "data 1c, samples 1", NULL, "eval_loss", notes),
+        "eval_loss: was measured with documents 0a, and would be with documents 0b now, "
+        "which cannot be compared; give the same file or option again, drop --stop-when, or begin in another --out");
     assert_refused(goes_on(&checkpoint, "documents 0a", "data 2d, samples 1", "val-core/gsm8k/score", NULL, notes),
                    "val-core/gsm8k: was measured with data 1c, and would be with data 2d now");
     assert_refused(goes_on(&checkpoint, "documents 0b", "data 1c, samples 1", "eval_loss", "eval_loss", notes),
@@ -102,7 +105,8 @@ static void a_figure_is_held_to_what_it_is_measured_with_itself(void **state)
 {
     (void)state;
     char notes[200];
-    static const char *const OTHERS[] = {"val-core/gsm8k", "val-core/gsm8k/acc/mean@4", "val-core/gsm8k_hard/score", "eval/acc", "eval_loss"};
+    static const char *const OTHERS[] = {"val-core/gsm8k", "val-core/gsm8k/acc/mean@4", "val-core/gsm8k_hard/score",
+                                         "eval/acc", "eval_loss"};
     for (size_t i = 0; i < sizeof OTHERS / sizeof *OTHERS; i++) {
         json_t *checkpoint = first();
         assert_ok(goes_on(&checkpoint, "documents 0a", "data 2d, samples 1", OTHERS[i], NULL, notes));
