@@ -35,12 +35,17 @@ static void thread_returns()
 {
     check_nobody_waits_for(current);
     copy_check_returned();
+    bulk_check_returned();
+    wgmma_check_returned();
     current->wait = Wait::RETURNED;
     current->warp->returned |= 1u << current->lane;
-    if (++block.returned < block.threads)
+    if (++block.returned < block.threads) {
         run_others();
-    else
+    } else {
+        bulk_check_block_end();
+        mbarriers_check_block_end();
         fiber_switch(&current->fiber, &main_fiber);
+    }
 }
 
 // What every fiber does for ever: the kernel for one block, then, when it is woken again, for another.
@@ -88,6 +93,11 @@ static void begin_block(uint3 index)
     for (int i = 0; i < block.warps; i++)
         block.warp[i].returned = 0, block.warp[i].groups = 0;
     named_barriers_begin();
+    mbarriers_begin();
+    bulk_begin();
+    wgmma_begin();
+    registers_begin();
+    proxy_begin();
     shared_poison();
     race_block();
 }

@@ -18,7 +18,7 @@
 namespace simt
 {
 
-enum { PAGE = 4096, DEVICE_ALIGNMENT = 256, SHARED_ALIGNMENT = 16 };
+enum { PAGE = 4096, DEVICE_ALIGNMENT = 256, SHARED_ALIGNMENT = 16, DYNAMIC_ALIGNMENT = 1024 };
 
 enum class Kind { DEVICE, STATIC_SHARED, DYNAMIC_SHARED };
 
@@ -56,7 +56,9 @@ static size_t shared_end = PAGE, device_end = SHARED_ADDRESSES + PAGE; // offset
 static Piece *take(size_t bytes, Kind kind)
 {
     size_t *end = kind == Kind::DEVICE ? &device_end : &shared_end;
-    size_t alignment = kind == Kind::DEVICE ? DEVICE_ALIGNMENT : SHARED_ALIGNMENT;
+    size_t alignment = kind == Kind::DEVICE          ? DEVICE_ALIGNMENT
+                       : kind == Kind::STATIC_SHARED ? SHARED_ALIGNMENT
+                                                     : DYNAMIC_ALIGNMENT;
     size_t limit = kind == Kind::DEVICE ? MEMORY_ADDRESSES : SHARED_ADDRESSES;
     if (bytes > limit)
         return NULL;
@@ -200,6 +202,21 @@ void shared_open(size_t dynamic_bytes)
     launch_bytes = dynamic_bytes;
 }
 
+int64_t shared_offset(const void *p)
+{
+    size_t offset = launch_dynamic == NULL ? 0 : (size_t)((const char *)p - launch_dynamic->start);
+    return launch_dynamic != NULL && offset < launch_dynamic->bytes ? (int64_t)offset : -1;
+}
+
+void *shared_pointer(uint32_t address, size_t bytes, const char *what, const void *caller)
+{
+    uint32_t offset = address - SHARED_BASE;
+    if (offset > launch_dynamic->bytes || bytes > launch_dynamic->bytes - offset)
+        fault("%s%s: %zu bytes at the shared address %u, which is not in the %zu bytes of dynamic shared memory", what,
+              place(caller), bytes, address, launch_dynamic->bytes);
+    return launch_dynamic->start + offset;
+}
+
 void shared_poison()
 {
     memset(launch_dynamic->start, 0xFF, launch_dynamic->bytes);
@@ -244,3 +261,12 @@ void *simt_static_shared(size_t bytes, const char *file, int line)
 }
 
 void *simt_dynamic_shared(void) { return launch_dynamic->start; }
+
+uint32_t simt_shared_address(const void *p)
+{
+    int64_t offset = shared_offset(p);
+    if (offset < 0)
+        fault("a shared address%s of %s: only dynamic shared memory has any here", place(__builtin_return_address(0)),
+              describe_address(p));
+    return (uint32_t)offset + SHARED_BASE;
+}

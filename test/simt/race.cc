@@ -140,6 +140,21 @@ void race_barrier_opens(int id, uint32_t waiting_warps)
     memset(barrier_knows_warp[id], 0, sizeof barrier_knows_warp[id]);
 }
 
+// A single thread arrives for its warp, and one passes for its own: the barrier says nothing about the other lanes, and
+// what orders them is not asked here.
+void race_mbarrier_arrives(uint32_t knows[MAX_WARPS], int warp)
+{
+    advance();
+    join(knows, warp_knows_warp[warp], MAX_WARPS);
+    knows[warp] = now;
+}
+
+void race_mbarrier_passes(const uint32_t knows[MAX_WARPS], int warp)
+{
+    join(warp_knows_warp[warp], knows, MAX_WARPS);
+    warp_knows_itself[warp] = std::max(warp_knows_itself[warp], warp_knows_warp[warp][warp]);
+}
+
 void race_fence() { fence = now; }
 
 // ---- the question

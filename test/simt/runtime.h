@@ -42,11 +42,17 @@ enum class Operation {
     NAMED_BARRIER,
     LDMATRIX,
     LDMATRIX_TRANS,
+    STMATRIX,
     MMA_BF16,
-    MMA_FP32
+    MMA_FP32,
+    WGMMA,
+    WGMMA_FENCE,
+    WGMMA_COMMIT,
+    WGMMA_WAIT,
+    REGISTERS
 };
 
-enum class Wait { NOTHING, BLOCK_BARRIER, NAMED_BARRIER, WARP_OPERATION, RETURNED };
+enum class Wait { NOTHING, BLOCK_BARRIER, NAMED_BARRIER, WARP_OPERATION, MBARRIER, WARPGROUP, REGISTERS, RETURNED };
 
 struct Copy { // an asynchronous one that is not made yet
     char *to;
@@ -67,6 +73,7 @@ struct Thread {
     Operation operation;
     uint32_t mask;
     int barrier;
+    uint32_t mbarrier; // its shared address
     const void *caller;
     std::vector<Copy> copies;
     int64_t groups; // of copies, committed
@@ -123,6 +130,29 @@ const char *operation_name(Operation operation);
 
 void copy_check_returned(); // the running thread returns
 
+// ---- mbarrier.cc, bulk.cc, wgmma.cc, registers.cc, proxy.cc: what a warpgroup does asynchronously
+
+void mbarriers_begin(); // a block begins
+void bulk_begin();
+void wgmma_begin();
+void registers_begin();
+void proxy_begin();
+
+void mbarriers_check_block_end();
+void mbarrier_complete(uint32_t address, int64_t bytes, const Thread *asker);
+void mbarrier_check_fenced(uint32_t address, const char *what, const void *caller);
+std::string mbarriers_text(); // a line for each
+
+bool bulk_make_one(); // a load that was asked for; false: there is none
+void bulk_maybe_make_one();
+void bulk_check_returned(); // the running thread returns
+void bulk_check_block_end();
+void wgmma_check_returned();
+void wgmma_check_unused(const void *to, size_t bytes, const char *what, const void *caller);
+
+void proxy_written(const Thread *thread, const void *p, size_t bytes); // by the generic proxy
+void proxy_check(const void *p, size_t bytes, const char *what, const void *caller);
+
 // ---- memory.cc
 
 extern char *memory_start; // of the one range of addresses that all of the device's memory lies in: shared memory below
@@ -141,6 +171,11 @@ size_t device_memory_unused();
 size_t device_memory_total();
 void device_memory_open(bool open);          // to the host, with SIMT_PROTECT
 const char *describe_address(const void *p); // "byte 60 of the 64 bytes of ..."
+
+// Dynamic shared memory has the addresses from SHARED_BASE on, as on Hopper, where the first KiB is the system's.
+enum { SHARED_BASE = 1024 };
+int64_t shared_offset(const void *p); // in dynamic shared memory; -1: not there
+void *shared_pointer(uint32_t address, size_t bytes, const char *what, const void *caller);
 
 void shared_open(size_t dynamic_bytes); // a launch begins; a block begins; the launch has ended
 void shared_poison();
@@ -164,6 +199,8 @@ void race_block_barrier();
 void race_warp_barrier(const Warp *warp, uint32_t lanes);
 void race_barrier_arrives(int id, int warp);
 void race_barrier_opens(int id, uint32_t waiting_warps);
+void race_mbarrier_arrives(uint32_t knows[MAX_WARPS], int warp); // knows: the barrier's
+void race_mbarrier_passes(const uint32_t knows[MAX_WARPS], int warp);
 void race_access(const Thread *thread, const void *p, size_t bytes, Access access, const void *caller);
 
 // Of a signal: if it was race.cc that failed, puts the kernel's access in its place.

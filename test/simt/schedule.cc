@@ -101,6 +101,12 @@ static std::string waits_at(const Thread *thread)
     case Wait::WARP_OPERATION:
         return std::string("wait at ") + operation_name(thread->operation) + " of lanes " + lanes_text(thread->mask) +
                place(thread->caller);
+    case Wait::MBARRIER:
+        return "wait at the mbarrier at " + std::to_string(thread->mbarrier) + place(thread->caller);
+    case Wait::WARPGROUP:
+        return std::string("wait for the rest of the warpgroup at wgmma") + place(thread->caller);
+    case Wait::REGISTERS:
+        return std::string("wait for registers") + place(thread->caller);
     case Wait::RETURNED:
         return "have returned";
     default:
@@ -133,13 +139,16 @@ static const char *describe_block()
     std::string text;
     for (int i = 0; i < block.warps; i++)
         text += describe_warp(&block.warp[i]);
-    return keep(text);
+    return keep(text + mbarriers_text());
 }
 
 // ---- the switch
 
 void run_others()
 {
+    bulk_maybe_make_one();
+    while (count == 0 && bulk_make_one())
+        continue;
     if (count == 0)
         fault("deadlock: no thread of the block can go on%s", describe_block());
     Thread *left = current, *next = take();

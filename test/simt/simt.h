@@ -14,6 +14,9 @@
 //   for another                            cudaStreamNonBlocking, the default) or early (all others)
 //   the host that uses memory too early    a copy from or to cudaMallocHost's memory, and all that is queued behind it,
 //                                          is made when an event or a stream is waited for, and not before (stream.cc)
+//   asynchronous products and copies       wgmma, TMA and bulk copies are made as late as the program allows, too;
+//   that are not waited for, or not        accumulators in flight, and the targets of copies, are NaN until then; what
+//   fenced                                 is touched, read or written too early is named (wgmma.cc, bulk.cc, proxy.cc)
 //   an access beyond an array              to the byte with AddressSanitizer, to two bytes in the race build
 //                                          (memory.cc)
 //   two accesses that no barrier orders    in the race build: the kernels are compiled with -fsanitize=thread, and what
@@ -125,8 +128,29 @@ void simt_copy_16(void *shared, const void *global, bool live);
 void simt_copy_commit(void);
 void simt_copy_wait(int pending);
 void simt_ldmatrix(uint32_t r[4], const void *row, bool transposed);
+void simt_stmatrix(void *row, const uint32_t r[4]);
 void simt_mma_bf16(float c[4], const uint32_t a[4], const uint32_t b[2]);
 void simt_mma_fp32(float c[4], const float a[8], const float b[4]);
+
+uint32_t simt_shared_address(const void *p);
+void simt_mbarrier_init(uint32_t address, int arrivals);
+void simt_mbarrier_init_fence(void);
+void simt_mbarrier_expect(uint32_t address, int bytes);
+void simt_mbarrier_arrive(uint32_t address);
+void simt_mbarrier_wait(uint32_t address, int parity);
+void simt_proxy_fence(void);
+void simt_tensor_load(uint32_t shared, const void *tensor_map, uint32_t barrier, int x, int y, int z);
+void simt_bulk_load(uint32_t shared, const void *global, int bytes, uint32_t barrier);
+void simt_bulk_store(void *global, uint32_t shared, int bytes);
+void simt_bulk_commit(void);
+void simt_bulk_wait(int pending, bool only_read);
+void simt_registers(int registers, bool more);
+// c (64, columns) of a warpgroup, += a (64, 16) · b (columns, 16)ᵀ; a_registers: NULL, or this lane's part of a.
+void simt_wgmma(float (*c)[4], int columns, const uint32_t *a_registers, uint64_t a, bool a_transposed, uint64_t b,
+                bool b_transposed, bool first);
+void simt_wgmma_fence(void);
+void simt_wgmma_commit(void);
+void simt_wgmma_wait(int pending);
 
 enum SimtAtomic { SIMT_ADD, SIMT_MIN, SIMT_MAX, SIMT_AND, SIMT_OR, SIMT_XOR, SIMT_EXCHANGE };
 

@@ -61,6 +61,8 @@ static inline __attribute__((always_inline)) void note(const void *p, size_t byt
         return;
     }
     race_access(current, p, bytes, access, caller);
+    if (access == Access::WRITE && is_shared(p))
+        proxy_written(current, p, bytes);
     if (counting)
         count_access(current, p, bytes, access == Access::WRITE, caller);
 }

@@ -9,12 +9,23 @@ namespace simt
 
 const char *operation_name(Operation operation)
 {
-    static const char *const names[] = {"__syncwarp",         "__shfl_sync",
-                                        "__shfl_up_sync",     "__shfl_down_sync",
-                                        "__shfl_xor_sync",    "a vote (ballot, any, all)",
-                                        "a numbered barrier", "ldmatrix",
-                                        "ldmatrix.trans",     "mma",
-                                        "mma in fp32"};
+    static const char *const names[] = {"__syncwarp",
+                                        "__shfl_sync",
+                                        "__shfl_up_sync",
+                                        "__shfl_down_sync",
+                                        "__shfl_xor_sync",
+                                        "a vote (ballot, any, all)",
+                                        "a numbered barrier",
+                                        "ldmatrix",
+                                        "ldmatrix.trans",
+                                        "stmatrix",
+                                        "mma",
+                                        "mma in fp32",
+                                        "wgmma",
+                                        "wgmma.fence",
+                                        "wgmma.commit_group",
+                                        "wgmma.wait_group",
+                                        "setmaxnreg"};
     return names[(int)operation];
 }
 
