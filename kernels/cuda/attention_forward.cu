@@ -10,17 +10,13 @@
 // mma.sync. An H200 reaches 172 to 199 TFLOP/s (cuDNN: 440 to 570): 64 rows to a block ask the second cache for more
 // keys and values than it has to give.
 #include "kernels/cuda/attention_softmax.cuh"
+#include "kernels/cuda/hopper.h"
 #include <assert.h>
 
 namespace PRECISION
 {
 
-struct Forward {
-    element *out;
-    float *logsumexp;
-    const element *q, *k, *v;
-    Attention a;
-};
+typedef AttentionForward Forward;
 
 // What a block works on.
 template <int D> struct Tile : RowTile {
@@ -197,6 +193,8 @@ void attention_forward(Stream *s, Tensor out, float *logsumexp, Tensor q, Tensor
         attention_decode(s, out, logsumexp, q, a);
     if (q.rows == 0 || (a->key_pages != NULL && q.rows == a->sequences))
         return; // one new token each: all of them decode
+    if (hopper_attention_forward(s, forward, q.rows))
+        return;
     if (a->head_width == 64)
         start<64>(s, forward, q.rows);
     else

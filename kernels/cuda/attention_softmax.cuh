@@ -29,12 +29,11 @@ __device__ inline void mask(float (*scores)[4], int first_key, const int positio
 // of a row lie with the four lanes of its quad.
 __device__ inline float softmax_row(float (*scores)[4], int half, RowSums *row, float scale)
 {
-    float largest = row->m, sum = 0;
+    float largest = row->m, sum = 0, parts[4] = {-INFINITY, -INFINITY, -INFINITY, -INFINITY};
 #pragma unroll
-    for (int j = 0; j < KEY_BLOCK / 8; j++)
-#pragma unroll
-        for (int c = 0; c < 2; c++)
-            largest = fmaxf(largest, scores[j][half * 2 + c]);
+    for (int j = 0; j < KEY_BLOCK / 8; j++) // four chains: a maximum does not depend on the order
+        parts[j % 4] = fmaxf(parts[j % 4], fmaxf(scores[j][half * 2], scores[j][half * 2 + 1]));
+    largest = fmaxf(fmaxf(fmaxf(parts[0], parts[1]), fmaxf(parts[2], parts[3])), largest);
     largest = fmaxf(largest, __shfl_xor_sync(~0u, largest, 1));
     largest = fmaxf(largest, __shfl_xor_sync(~0u, largest, 2));
     float from = largest == -INFINITY ? 0 : largest; // a row that has seen nothing yet keeps its zeros

@@ -126,6 +126,15 @@ const char *device_arithmetic(const char *precision)
     return text;
 }
 
+int device_major(void)
+{
+    static int major;
+    if (major == 0)
+        device_check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, card),
+                     "asking the GPU for its compute capability");
+    return major;
+}
+
 int device_multiprocessors(void)
 {
     static int count;

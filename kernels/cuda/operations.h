@@ -12,6 +12,7 @@ bool device_open(size_t shared);
 const char *device_describe(void); // the card, its memory, and what makes its matrix products
 const char *device_arithmetic(const char *precision);
 int device_multiprocessors(void);
+int device_major(void); // of the compute capability
 
 #define DEVICE_OPERATION(type, name, parameters) type device_##name parameters;
 #define GRAPH_OPERATION(type, name, parameters) type device_##name parameters;

@@ -403,6 +403,30 @@ static void a_shared_context_changes_no_bit()
     }
 }
 
+// ---- to the bit: the kernels for Hopper, and those for any card
+
+static void kernels_for_hopper_have_the_bits_of_the_others()
+{
+    std::vector<Sequences> all = {sequences_of({1, 1, 64}, {1100}, 31), sequences_of({3, 1, 128}, {44, 257, 1}, 32)};
+    for (const Case &c : cases())
+        all.push_back(sequences_of(c.heads, c.lengths, 33));
+    for (const Case &c : shared_cases())
+        all.push_back(sequences_of(c.heads, c.lengths, 34));
+    if (settings.longer || settings.gpu)
+        all.push_back(sequences_of({4, 2, 128}, {2300, 1025, 7}, 35));
+    for (size_t i = 0; i < all.size(); i++) {
+        take_order(i);
+        exact_tensor_cores(i % 2 == 1);
+        Attended chosen = attention_forward(settings.cuda, all[i]);
+        setenv("DEREASON_ATTENTION", "mma", 1);
+        Attended others = attention_forward(settings.cuda, all[i]);
+        unsetenv("DEREASON_ATTENTION");
+        check_same(name("attention_forward", all[i]) + " out", chosen.out, others.out);
+        check_same(name("attention_forward", all[i]) + " logsumexp", chosen.logsumexp, others.logsumexp);
+    }
+    exact_tensor_cores(false);
+}
+
 // ---- to the bit: pages, chunks, neighbours
 
 // The keys of the sequences' first `lengths` positions in pages, shuffled over the pool; what is behind a page's last
@@ -446,7 +470,7 @@ struct Cut {
 
 static void check_cut(const Sequences &whole, const Attended &all, const Cut &cut)
 {
-    Sequences some = {whole.heads, {0}, cut.first, {0, whole.q.columns, {}}, {}, {}};
+    Sequences some = {whole.heads, {0}, cut.first, {0, whole.q.columns, {}}, {}, {}, {}, {}};
     Floats out, logsumexp;
     Integers lengths;
     int64_t H = whole.heads.heads, width = whole.q.columns;
@@ -509,7 +533,9 @@ static Sequences only(const Sequences &s, size_t number)
             {0},
             rows_of(s.q, first, rows),
             rows_of(s.k, first, rows),
-            rows_of(s.v, first, rows)};
+            rows_of(s.v, first, rows),
+            {},
+            {}};
 }
 
 static void a_sequence_does_not_see_its_neighbours()
@@ -548,6 +574,7 @@ const Tests attention_tests = {
     {"attention_forward_merges_segments", forward_merges_segments},
     {"attention_backward_rounds_weights_and_results", backward_rounds_weights_and_results},
     {"attention_a_shared_context_changes_no_bit", a_shared_context_changes_no_bit},
+    {"attention_kernels_for_hopper_have_the_bits_of_the_others", kernels_for_hopper_have_the_bits_of_the_others},
     {"attention_in_pages_chunks_and_single_tokens_has_the_bits_of_the_whole",
      pages_chunks_and_single_tokens_give_the_bits_of_the_whole},
     {"attention_segments_are_the_same_in_chunks", segments_are_the_same_in_chunks},

@@ -1,0 +1,37 @@
+// Kernels that are for Hopper (compute capability 9.0) only, beside those that any card runs: whether this build has them,
+// whether this card takes them, and what they are called with. Both kinds give the same bits.
+//
+// The build has them (HOPPER_KERNELS) where there is an assembler that gets wgmma right (HAVE_WGMMA, dev/cuda.mk), in
+// bf16. Their bodies (HOPPER_CODE) are compiled for sm_90a alone.
+#ifndef KERNELS_CUDA_HOPPER_H
+#define KERNELS_CUDA_HOPPER_H
+
+#include "kernels/cuda/device.cuh"
+#include "kernels/cuda/element.cuh"
+#include "kernels/cuda/operations.h"
+
+#if defined(HAVE_WGMMA) && PRECISION_BITS == 16
+#define HOPPER_KERNELS 1
+#endif
+#if HOPPER_KERNELS && (!defined(__CUDA_ARCH__) || defined(__CUDA_ARCH_FEAT_SM90_ALL))
+#define HOPPER_CODE 1
+#endif
+
+namespace PRECISION
+{
+
+struct AttentionForward {
+    element *out;
+    float *logsumexp;
+    const element *q, *k, *v;
+    Attention a;
+};
+
+// False: not on this card, or not for this shape; nothing was done.
+bool hopper_attention_forward(Stream *s, const AttentionForward &forward, int64_t tokens);
+
+bool hopper_chosen(void); // the card is one, and the environment's DEREASON_ATTENTION does not say mma
+
+} // namespace PRECISION
+
+#endif
