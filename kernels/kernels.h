@@ -47,7 +47,8 @@ typedef struct Attention {
     void *key_pages, *value_pages;                  // (pages, page_elements) in the activation type, or NULL
     const int32_t *page_table;                      // (S, pages_per_sequence): number of the page
     int64_t pages_per_sequence;
-    float *workspace; // attention_workspace floats; only with pages
+    float *workspace; // with pages: attention_workspace floats; going back: any workspace_floats, or NULL
+    int64_t workspace_floats, block_pairs; // block_pairs: Σ n(n + 1) / 2 over sequences, n = ceil(length / 64)
 } Attention;
 
 // How one row of the head is sampled, and what names its draw. These lie in memory of the device.

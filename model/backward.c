@@ -34,6 +34,18 @@ static void mlp_backward(Model *m, const Ragged *batch, LayerActivations *l, con
                         tensor(l->middle, T, C), w->of[POST_NORM], l->rstd2);
 }
 
+// What the MLP's half has used for the last time, gate, up and their product, is memory that attention may work in.
+static void lend_workspace(Attention *attention, const Model *m, const Ragged *batch, const LayerActivations *l)
+{
+    char *end = (char *)l->product + (size_t)(m->limits.tokens * m->config.feed_forward) * m->kernels->activation_size;
+    attention->workspace = l->gate;
+    attention->workspace_floats = (end - (char *)l->gate) / (int64_t)sizeof(float);
+    for (int64_t s = 0; s < batch->sequences; s++) {
+        int64_t blocks = (batch->starts[s + 1] - batch->starts[s] + 63) / 64;
+        attention->block_pairs += blocks * (blocks + 1) / 2;
+    }
+}
+
 // From dmiddle to the gradients of q, k and v as projected.
 static void attention_core_backward(Model *m, const Ragged *batch, LayerActivations *l, const LayerWeights *w,
                                     const LayerGradients *g)
@@ -47,6 +59,7 @@ static void attention_core_backward(Model *m, const Ragged *batch, LayerActivati
     k->matmul_backward_weight(NULL, g->of[O_PROJ], dmiddle, attended);
     k->matmul_backward_input(NULL, dattended, dmiddle, w->of[O_PROJ], false);
     Attention attention = pass_of(m, batch).attention;
+    lend_workspace(&attention, m, batch, l);
     k->attention_backward(NULL, dq, dk, dv, m->a.delta, dattended, tensor(l->q, T, Q), tensor(l->k, T, KV),
                           tensor(l->v, T, KV), attended, l->logsumexp, &attention);
     k->qk_norm_rope_backward(NULL, dq, g->of[Q_NORM], m->a.partial, dq, tensor(l->q_raw, T, Q), w->of[Q_NORM],

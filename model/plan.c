@@ -24,7 +24,7 @@ static bool plan_layer(Arena *arena, LayerActivations *l, const ModelConfig *c, 
                   {"layer: attention", &l->attended, Q, size},
                   {"layer: middle of the stream", &l->middle, C, size},
                   {"layer: MLP norm", &l->normed2, C, size},
-                  {"layer: gate, up", &l->gate, F, size},
+                  {"layer: gate, up", &l->gate, F, size}, // these three in a row: backward.c lends them out as one
                   {"layer: gate, up", &l->up, F, size},
                   {"layer: SwiGLU", &l->product, F, size},
                   {"layer: row statistics", &l->rstd, 1, 4},

@@ -193,6 +193,13 @@ __device__ inline void put_two(element *row, float left, float right)
     row[column + 1] = rounded(right + 0.0f);
 }
 
+// P = exp(score · scale - logsumexp) and dS = P · (dP - delta) · scale of one pair (query, key)
+__device__ inline float weight_of(float score, float logsumexp2, float scale)
+{
+    return exp2_flushed(fmaf(score, scale * LOG2_E, -logsumexp2));
+}
+__device__ inline float score_gradient(float p, float dp, float delta, float scale) { return p * (dp - delta) * scale; }
+
 // A warp's accumulators, rounded, to rows of out (rows, D): row_of(r) numbers row r of the block, -1: there is none.
 template <int D, typename RowOf> __device__ inline void put_rows(element *out, const float (*x)[4], RowOf row_of)
 {

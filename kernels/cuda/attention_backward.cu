@@ -10,6 +10,7 @@
 // other side's tiles come by cp.async, two stages deep. Limit: 14·D operations for each head, query and key it sees, in
 // mma.sync. An H200 reaches 133 to 166 TFLOP/s of the 10·D that count (cuDNN: 430).
 #include "kernels/cuda/attention.cuh"
+#include "kernels/cuda/hopper.h"
 #include <assert.h>
 
 namespace PRECISION
@@ -18,12 +19,7 @@ namespace PRECISION
 // Keys that a block owns or walks at a time; queries that a block walks at a time.
 enum { KEYS = 64, QUERIES = 64 };
 
-struct Backward {
-    element *dq, *dk, *dv;
-    const element *q, *k, *v, *dout;
-    const float *logsumexp, *delta;
-    Attention a;
-};
+typedef AttentionBackward Backward;
 
 // ---- delta[t][h] = Σ_d dout · out: a warp for each row
 
@@ -47,8 +43,8 @@ __global__ void output_dots_kernel(float *delta, const element *dout, const elem
 // From scores and dP to P and dS, for one pair (query, key): both exactly zero where the query does not see the key.
 __device__ inline void weights_of(float *p, float *ds, bool seen, float logsumexp2, float delta, float scale)
 {
-    float weight = exp2_flushed(fmaf(*p, scale * LOG2_E, -logsumexp2));
-    *ds = seen ? weight * (*ds - delta) * scale : 0;
+    float weight = weight_of(*p, logsumexp2, scale);
+    *ds = seen ? score_gradient(weight, *ds, delta, scale) : 0;
     *p = seen ? weight : 0;
 }
 
@@ -263,6 +259,8 @@ void attention_backward(Stream *s, Tensor dq, Tensor dk, Tensor dv, float *delta
            (int)a->head_width);
     Backward backward = {elements(dq), elements(dk),   elements(dv), elements(q), elements(k),
                          elements(v),  elements(dout), logsumexp,    delta,       *a};
+    if (hopper_attention_backward(s, backward, q.rows))
+        return;
     if (a->head_width == 64)
         start<64>(s, backward, q.rows);
     else

@@ -1,5 +1,5 @@
-// Kernels that are for Hopper (compute capability 9.0) only, beside those that any card runs: whether this build has them,
-// whether this card takes them, and what they are called with. Both kinds give the same bits.
+// Kernels that are for Hopper (compute capability 9.0) only, beside those that any card runs: whether this build has
+// them, whether this card takes them, and what they are called with. Both kinds give the same bits.
 //
 // The build has them (HOPPER_KERNELS) where there is an assembler that gets wgmma right (HAVE_WGMMA, dev/cuda.mk), in
 // bf16. Their bodies (HOPPER_CODE) are compiled for sm_90a alone.
@@ -27,8 +27,16 @@ struct AttentionForward {
     Attention a;
 };
 
-// False: not on this card, or not for this shape; nothing was done.
+struct AttentionBackward {
+    element *dq, *dk, *dv;
+    const element *q, *k, *v, *dout;
+    const float *logsumexp, *delta;
+    Attention a;
+};
+
+// False: not on this card, or not for this shape, or not with so little workspace; nothing was done.
 bool hopper_attention_forward(Stream *s, const AttentionForward &forward, int64_t tokens);
+bool hopper_attention_backward(Stream *s, const AttentionBackward &backward, int64_t tokens);
 
 bool hopper_chosen(void); // the card is one, and the environment's DEREASON_ATTENTION does not say mma
 

@@ -1,12 +1,12 @@
-// What attention's kernels for Hopper share: tiles of a tensor in shared memory by TMA, products of a warpgroup over them,
-// and the pipeline between the warpgroup that loads and those that multiply.
+// What attention's kernels for Hopper share: tiles of a tensor in shared memory by TMA, products of a warpgroup over
+// them, and the pipeline between the warpgroup that loads and those that multiply.
 //
 // A block has 384 threads. The first warpgroup loads: it needs few registers and gives the rest away. The other two
 // multiply, 64 rows of the tile each. A stage of the pipeline is full when its bytes have come, and empty when both of
 // them have said that their products are done with it.
 //
-// A tile in shared memory is (rows, D) as D / 64 parts of 64 columns, a row of a part 128 bytes, swizzled, as TMA lays it
-// down and wgmma reads it.
+// A tile in shared memory is (rows, D) as D / 64 parts of 64 columns, a row of a part 128 bytes, swizzled, as TMA lays
+// it down and wgmma reads it.
 #ifndef KERNELS_CUDA_HOPPER_ATTENTION_CUH
 #define KERNELS_CUDA_HOPPER_ATTENTION_CUH
 
@@ -21,13 +21,11 @@ enum {
     HOPPER_THREADS = 384, // of a block
     MULTIPLIERS = 256,    // of them
     PART_COLUMNS = 64,
-    PART_BYTES = HOPPER_ROWS * PART_COLUMNS * 2,
-    PRODUCER_REGISTERS = 56,
-    MULTIPLIER_REGISTERS = 224
+    PART_BYTES = HOPPER_ROWS * PART_COLUMNS * 2
 };
 
-// Barriers with numbers
-enum { TURN = 1, OTHER_TURN = 2, TAIL_IS_ZERO = 3, PRODUCERS = 4 };
+// Barriers with numbers; MINE + w: of multiplying warpgroup w
+enum { TURN = 1, OTHER_TURN = 2, TAIL_IS_ZERO = 3, PRODUCERS = 4, MINE = 5 };
 
 // Where a pipeline of STAGES stages stands, and in which parity of its barriers
 template <int STAGES> struct Stage {
@@ -77,14 +75,24 @@ template <int GROUPS> __device__ inline void round_to_fragments(uint32_t (*fragm
     }
 }
 
-// Zeros in rows first .. last - 1 of a tile of HOPPER_ROWS rows, by `threads` threads of which this is number `thread`
-template <int D> __device__ inline void zero_rows(unsigned char *tile, int first, int last, int thread, int threads)
+// Zeros in rows first .. ROWS - 1 of a tile, by `threads` threads of which this is number `thread`
+template <int D, int ROWS> __device__ inline void zero_rows(unsigned char *tile, int first, int thread, int threads)
 {
     const int CHUNKS = D / 8;
-    for (int i = first * CHUNKS + thread; i < last * CHUNKS; i += threads) {
+    for (int i = first * CHUNKS + thread; i < ROWS * CHUNKS; i += threads) {
         int row = i / CHUNKS, chunk = i % CHUNKS;
-        *(int4 *)(tile + chunk / 8 * PART_BYTES + row * 128 + chunk % 8 * 16) = make_int4(0, 0, 0, 0);
+        *(int4 *)(tile + chunk / 8 * ROWS * 128 + row * 128 + chunk % 8 * 16) = make_int4(0, 0, 0, 0);
     }
+}
+
+// The number of the next tile of `tiles`, or -1: by one thread. The last block to find none makes the counter zero
+// again.
+__device__ inline void draw_number(int *number, int *counter, int tiles)
+{
+    int drawn = atomicAdd(counter, 1);
+    if (drawn == tiles + (int)gridDim.x - 1)
+        atomicExch(counter, 0);
+    *number = drawn < tiles ? drawn : -1;
 }
 
 // The place of 16 bytes, columns 8 · chunk and on, of a row of such a tile
@@ -105,6 +113,8 @@ void describe_tensor(CUtensorMap *map, const element *start, int64_t rows, int64
 __device__ inline unsigned char *dynamic_shared_tiles()
 {
     extern __shared__ __align__(1024) unsigned char dynamic_shared_tile_memory[];
+    if (shared_address(dynamic_shared_tile_memory) % 1024 != 0)
+        __trap(); // the swizzle would be another one
     return dynamic_shared_tile_memory;
 }
 #else

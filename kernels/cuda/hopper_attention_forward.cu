@@ -1,16 +1,16 @@
-// Causal attention over a ragged batch, forward, for Hopper: what attention_forward.cu computes, with its bits, by wgmma
-// and TMA (the order of work is that of Shah et al. 2024, FlashAttention-3; design and budget: kernels.md).
+// Causal attention over a ragged batch, forward, for Hopper: what attention_forward.cu computes, with its bits, by
+// wgmma and TMA (the order of work is that of Shah et al. 2024, FlashAttention-3; design and budget: kernels.md).
 //
 // A block takes tiles of up to 128 rows, as many as there are, one after another: the next one's number comes from a
-// counter, longest first, so that ragged batches leave no multiprocessor idle. Rows are linear over queries and heads of
-// a group (attention.cuh), which is also how a box of a tensor lies in shared memory. Two warpgroups with 64 rows each
-// take turns on the tensor cores: while one multiplies, the other makes weights of its scores. Within a warpgroup the
-// scores of the next key block are under way while this one's weights are made. Queries are read from shared memory:
-// as fragments in registers they would be the loop-invariant operand that ptxas has got wrong.
+// counter, longest first, so that ragged batches leave no multiprocessor idle. Rows are linear over queries and heads
+// of a group (attention.cuh), which is also how a box of a tensor lies in shared memory. Two warpgroups with 64 rows
+// each take turns on the tensor cores: while one multiplies, the other makes weights of its scores. Within a warpgroup
+// the scores of the next key block are under way while this one's weights are made. Queries are read from shared
+// memory: as fragments in registers they would be the loop-invariant operand that ptxas has got wrong.
 //
-// Order of a row's sums: as attention_forward.cu's. Rows that end in front of a key block, or that do not exist, take it
-// with weights that are zero, which changes no bit of their sums; values behind the last key are made zeros before, for
-// zero times what a neighbour has there may be NaN.
+// Order of a row's sums: as attention_forward.cu's. Rows that end in front of a key block, or that do not exist, take
+// it with weights that are zero, which changes no bit of their sums; values behind the last key are made zeros before,
+// for zero times what a neighbour has there may be NaN.
 //
 // Limit: 4·D operations for each head, query and key it sees, on the tensor cores. No card has run it yet.
 #include "kernels/cuda/attention_softmax.cuh"
@@ -88,16 +88,6 @@ __device__ inline bool open_hopper_tile(HopperTile *tile, const HopperForward &f
 
 // ---- the warpgroup that loads
 
-// The number of the next tile, or -1, where everybody of the block finds it. The last block to find none makes the
-// counter zero again.
-__device__ inline void draw_number(const HopperForward &f, int *number)
-{
-    int drawn = atomicAdd(&next_tile, 1);
-    if (drawn == f.tiles + (int)gridDim.x - 1)
-        atomicExch(&next_tile, 0);
-    *number = drawn < f.tiles ? drawn : -1;
-}
-
 // A key block some of whose rows are a context's and some the sequence's own, which do not lie together: by hand.
 template <int D>
 __device__ inline void copy_block(unsigned char *to, const HopperTile &tile, const Attention &a, const element *rows,
@@ -161,7 +151,7 @@ __device__ inline void load_tiles(const HopperForward &f, const CUtensorMap *q, 
         mbarrier_wait(barriers + 8 * QUERIES_EMPTY, parity ^ 1);
         barrier_sync(PRODUCERS, HOPPER_THREADS - MULTIPLIERS); // everybody has read the last number
         if (threadIdx.x == 0)
-            draw_number(f, number);
+            draw_number(number, &next_tile, f.tiles);
         barrier_sync(PRODUCERS, HOPPER_THREADS - MULTIPLIERS);
         bool more = *number >= 0 && open_hopper_tile(&tile, f, *number);
         if (threadIdx.x == 0 && more)
@@ -328,8 +318,8 @@ __device__ inline void last_values(TileState<D> *t, Multiplier<D> *m, const Hopp
     int keys = tile.last + 1 - (tile.blocks - 1) * KEY_BLOCK;
     mbarrier_wait(m->barrier(VALUES_FULL + m->stage.number), m->stage.parity);
     if (keys < KEY_BLOCK) {
-        zero_rows<D>(m->room + Room<D>::VALUES + m->stage.number * Room<D>::TILE, keys, KEY_BLOCK,
-                     m->me * 128 + m->thread, MULTIPLIERS);
+        zero_rows<D, KEY_BLOCK>(m->room + Room<D>::VALUES + m->stage.number * Room<D>::TILE, keys,
+                                m->me * 128 + m->thread, MULTIPLIERS);
         proxy_fence();
         barrier_sync(TAIL_IS_ZERO, MULTIPLIERS);
     }
@@ -406,8 +396,6 @@ __global__ void __launch_bounds__(HOPPER_THREADS, 1)
 {
 #if HOPPER_CODE
     unsigned char *room = dynamic_shared_tiles();
-    if (shared_address(room) % 1024 != 0)
-        __trap(); // the swizzle would be another one
     if (threadIdx.x == 0) {
         for (int i = 0; i < BARRIERS; i++) {
             bool empty = (i >= KEYS_EMPTY && i < VALUES_FULL) || i >= VALUES_EMPTY;
@@ -418,10 +406,10 @@ __global__ void __launch_bounds__(HOPPER_THREADS, 1)
     }
     __syncthreads();
     if (threadIdx.x < HOPPER_THREADS - MULTIPLIERS) {
-        registers_down<PRODUCER_REGISTERS>();
+        registers_down<56>();
         load_tiles<D>(f, &q, &k, &v, room);
     } else {
-        registers_up<MULTIPLIER_REGISTERS>();
+        registers_up<224>();
         multiply_tiles<D>(f, room);
     }
 #endif

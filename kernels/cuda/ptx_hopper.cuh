@@ -1,7 +1,8 @@
 // What only Hopper (sm_90a) has, one wrapper for each instruction, as in ptx.cuh: barriers in shared memory that count
-// bytes (mbarrier), copies of boxes of a tensor and of pieces of memory (TMA), products of a warpgroup (wgmma), registers
-// that move from one warpgroup to another. What they promise: PTX ISA 9.7.9 (bulk copies), 9.7.13 (mbarrier), 9.7.15
-// (wgmma). For test/simt/ they are in simt_ptx.h, which makes everything asynchronous as late as it may be.
+// bytes (mbarrier), copies of boxes of a tensor and of pieces of memory (TMA), products of a warpgroup (wgmma),
+// registers that move from one warpgroup to another. What they promise: PTX ISA 9.7.9 (bulk copies), 9.7.13
+// (mbarrier), 9.7.15 (wgmma). For test/simt/ they are in simt_ptx.h, which makes everything asynchronous as late as it
+// may be.
 //
 // Shared memory is named by its 32-bit address (shared_address). ptxas before 13.3 makes wrong code of products whose
 // left operand is in registers (lab/NOTES.md, 2026-11-29), so that what is here is compiled with HAVE_WGMMA only.
@@ -11,9 +12,9 @@
 #include "kernels/cuda/ptx.cuh"
 #include <cuda.h>
 
-// A descriptor of a tile in shared memory, rows of 128 bytes with the swizzle of 128 bytes, groups of 8 rows 1,024 bytes
-// apart, the tile at a multiple of 1,024 (PTX ISA 9.7.15.5.1). Inner dimension k: 16 elements further are 32 bytes.
-// Inner dimension not k ("transposed"): 16 further are 2,048 bytes; `halves`: bytes to the next 64 columns.
+// A descriptor of a tile in shared memory, rows of 128 bytes with the swizzle of 128 bytes, groups of 8 rows 1,024
+// bytes apart, the tile at a multiple of 1,024 (PTX ISA 9.7.15.5.1). Inner dimension k: 16 elements further are 32
+// bytes. Inner dimension not k ("transposed"): 16 further are 2,048 bytes; `halves`: bytes to the next 64 columns.
 __device__ const uint64_t SWIZZLE_128 = (uint64_t)1 << 62 | (uint64_t)(1024 >> 4) << 32;
 __device__ inline uint64_t tile_descriptor(uint32_t at)
 {
@@ -93,7 +94,8 @@ template <int Pending> __device__ inline void bulk_wait()
     asm volatile("cp.async.bulk.wait_group %0;\n" ::"n"(Pending) : "memory");
 }
 
-// The way back from ldmatrix_x4: lane i gives the address of row i % 8 of matrix i / 8, and holds of each what that gives it.
+// The way back from ldmatrix_x4: lane i gives the address of row i % 8 of matrix i / 8, and holds of each what that
+// gives it.
 __device__ inline void stmatrix_x4(void *row, const uint32_t r[4])
 {
     asm volatile("stmatrix.sync.aligned.m8n8.x4.shared.b16 [%0], {%1, %2, %3, %4};\n" ::"r"(shared_address(row)),
@@ -121,9 +123,9 @@ template <int Registers> __device__ inline void registers_down()
     asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;\n" ::"n"(Registers));
 }
 
-// Before the first product behind a wait: what the threads did with its registers comes before it. commit closes a group;
-// wait: all but the newest `Pending` groups are done. hold keeps the compiler from moving what reads or writes these
-// registers across the place where it stands; it is no instruction.
+// Before the first product behind a wait: what the threads did with its registers comes before it. commit closes a
+// group; wait: all but the newest `Pending` groups are done. hold keeps the compiler from moving what reads or writes
+// these registers across the place where it stands; it is no instruction.
 __device__ inline void wgmma_fence() { asm volatile("wgmma.fence.sync.aligned;\n" ::: "memory"); }
 __device__ inline void wgmma_commit() { asm volatile("wgmma.commit_group.sync.aligned;\n" ::: "memory"); }
 template <int Pending> __device__ inline void wgmma_wait()
@@ -143,8 +145,8 @@ template <int Pieces> __device__ inline void wgmma_hold(uint32_t (*a)[4])
         asm volatile("" : "+r"(a[j][0]), "+r"(a[j][1]), "+r"(a[j][2]), "+r"(a[j][3])::"memory");
 }
 
-// c (64, Columns) of the warpgroup, laid out as mma's, = [c +] a (64, 16) · b (Columns, 16)ᵀ, b from shared memory, a too,
-// or a thread's fragment in registers. First: c is not read. The order of additions is mma_m16n8k16's.
+// c (64, Columns) of the warpgroup, laid out as mma's, = [c +] a (64, 16) · b (Columns, 16)ᵀ, b from shared memory, a
+// too, or a thread's fragment in registers. First: c is not read. The order of additions is mma_m16n8k16's.
 #define C4(j) "+f"(c[j][0]), "+f"(c[j][1]), "+f"(c[j][2]), "+f"(c[j][3])
 #define C16(j) C4(j), C4(j + 1), C4(j + 2), C4(j + 3)
 #define TEN(t) "%" #t "0, %" #t "1, %" #t "2, %" #t "3, %" #t "4, %" #t "5, %" #t "6, %" #t "7, %" #t "8, %" #t "9, "

@@ -323,11 +323,25 @@ Attended attention_forward(const Kernels *k, const Sequences &s, const Pages *pa
     return Attended{m.read(out), m.read(logsumexp, s.q.rows * a.heads)};
 }
 
+// Of every sequence the blocks of 64 x 64 on and below the diagonal, each 2,048 floats: the workspace holds those of
+// one or two kv heads, so that the others come behind.
+static void add_workspace(Attention *a, Memory &m, const Sequences &s)
+{
+    for (size_t i = 0; i + 1 < s.starts.size(); i++) {
+        int64_t blocks = ceil_divide(s.starts[i + 1] - s.starts[i], 64);
+        a->block_pairs += blocks * (blocks + 1) / 2;
+    }
+    int64_t of_kv_head = a->block_pairs * 2048 * (a->heads / a->kv_heads);
+    a->workspace_floats = of_kv_head * (1 + s.q.rows % 2) + 7;
+    a->workspace = m.floats_out(a->workspace_floats);
+}
+
 AttentionGradients attention_backward(const Kernels *k, const Matrix &dout, const Sequences &s, const Matrix &out,
                                       const Floats &logsumexp)
 {
     Memory m(k);
     Attention a = attention_of(m, s, NULL);
+    add_workspace(&a, m, s);
     Tensor dq = m.elements_out(s.q.rows, s.q.columns), dk = m.elements_out(s.k.rows, s.k.columns),
            dv = m.elements_out(s.v.rows, s.v.columns);
     k->attention_backward(NULL, dq, dk, dv, m.floats_out(s.q.rows * a.heads), m.elements(dout), m.elements(s.q),

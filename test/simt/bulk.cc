@@ -1,7 +1,8 @@
-// Bulk copies between shared and global memory, of a piece or of a box of a tensor (TMA), as late as the program allows.
-// A load's target becomes NaN when the load is asked for; it is made when no thread can go on without it, in an order
-// drawn from the seed, or, in every other launch, now and then before. A store reads its source in the wait that says it
-// has been read, where it must still be what it was, and is made in the wait for its end, or at the end of the block.
+// Bulk copies between shared and global memory, of a piece or of a box of a tensor (TMA), as late as the program
+// allows. A load's target becomes NaN when the load is asked for; it is made when no thread can go on without it, in
+// an order drawn from the seed, or, in every other launch, now and then before. A store reads its source in the wait
+// that says it has been read, where it must still be what it was, and is made in the wait for its end, or at the end
+// of the block.
 #include "bulk.h"
 #include "runtime.h"
 #include <cuda.h>

@@ -1,6 +1,6 @@
-// mbarrier: a barrier that lies in shared memory, at which threads arrive and bytes. A phase is over when as many threads
-// have arrived as the barrier was made for, and as many bytes as they said would come (PTX ISA, 9.7.13.15). Who waits
-// names the parity of the phase that has to be over.
+// mbarrier: a barrier that lies in shared memory, at which threads arrive and bytes. A phase is over when as many
+// threads have arrived as the barrier was made for, and as many bytes as they said would come (PTX ISA, 9.7.13.15).
+// Who waits names the parity of the phase that has to be over.
 #include "runtime.h"
 #include <map>
 

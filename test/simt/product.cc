@@ -1,6 +1,6 @@
-// The products of a tensor core, 16 x 8 outputs by 16 deep. That of bf16 has two forms. `fast` sums 16 products and c in
-// double and rounds once: what one would wish for. `exact` is what a Hopper tensor core does, bit for bit as far as it
-// is known (MMA-Sim, Xie et al. 2025): the 17 terms are aligned to the largest exponent among them, cut off 25 bits
+// The products of a tensor core, 16 x 8 outputs by 16 deep. That of bf16 has two forms. `fast` sums 16 products and c
+// in double and rounds once: what one would wish for. `exact` is what a Hopper tensor core does, bit for bit as far as
+// it is known (MMA-Sim, Xie et al. 2025): the 17 terms are aligned to the largest exponent among them, cut off 25 bits
 // below it, added as integers, and the sum is rounded toward zero.
 #include "product.h"
 #include "runtime.h"

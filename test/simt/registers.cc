@@ -1,5 +1,5 @@
-// setmaxnreg: a warpgroup gives registers back, or takes more, of the 65,536 that a block's multiprocessor has. Who wants
-// more than is left waits, and for what can never be there, for ever.
+// setmaxnreg: a warpgroup gives registers back, or takes more, of the 65,536 that a block's multiprocessor has. Who
+// wants more than is left waits, and for what can never be there, for ever.
 #include "runtime.h"
 
 namespace simt

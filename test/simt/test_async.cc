@@ -1,5 +1,5 @@
-// What a warpgroup does asynchronously: products (wgmma), copies by TMA and in bulk, barriers in shared memory, registers
-// that move. One small pipeline is right; each of its copies lacks one thing, or has one wrong.
+// What a warpgroup does asynchronously: products (wgmma), copies by TMA and in bulk, barriers in shared memory,
+// registers that move. One small pipeline is right; each of its copies lacks one thing, or has one wrong.
 #include "kernels/cuda/ptx_hopper.cuh"
 #include "test/support/simt_check.h"
 

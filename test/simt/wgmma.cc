@@ -1,7 +1,7 @@
-// wgmma: products of a warpgroup (128 threads), asynchronous, as late as the program allows. When one is asked for, all
-// four warps have to be there with the same descriptors; it is queued, its accumulators are taken away, and what lies in
-// their place is no number. It is made, reading shared memory only then, in the first wait that says it must be, and a
-// warp receives its accumulators in its own wait. Layouts of descriptors and fragments: PTX ISA, 9.7.15.
+// wgmma: products of a warpgroup (128 threads), asynchronous, as late as the program allows. When one is asked for,
+// all four warps have to be there with the same descriptors; it is queued, its accumulators are taken away, and what
+// lies in their place is no number. It is made, reading shared memory only then, in the first wait that says it must
+// be, and a warp receives its accumulators in its own wait. Layouts of descriptors and fragments: PTX ISA, 9.7.15.
 #include "bulk.h"
 #include "product.h"
 #include "runtime.h"

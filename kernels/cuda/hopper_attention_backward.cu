@@ -1,0 +1,552 @@
+// Causal attention, backward, for Hopper: what attention_backward.cu computes, with its bits, by five products instead
+// of seven (formulas there; design and budget of both kernels: Dao 2023, Shah et al. 2024).
+//
+// The kernel that owns keys makes dS, which the one that owns queries needs once more. It writes it to memory, rounded
+// as it is for its own product, in blocks of (64 keys, 64 queries), 8 KiB each, those on and below the diagonal; and
+// the other kernel multiplies them with the keys. So every gradient is still one chain with one owner, and nothing is
+// added atomically. The blocks of some kv heads at a time, as many as the workspace holds.
+//
+//   keys     a tile of 128 keys of a kv head, 64 for each of two warpgroups, walks the heads of the group, then
+//            queries, ascending. Sᵀ = K·Qᵀ and dPᵀ = V·dOᵀ from shared memory; Pᵀ and dSᵀ, in registers, are the left
+//            operands of dV += Pᵀ·dO and dK += dSᵀ·Q; meanwhile dSᵀ goes to shared memory, and from there in one piece.
+//   queries  a tile of 128 queries of a head, 64 for each of two warpgroups, walks the keys ascending: dQ += dS·K.
+//
+// Only where no sequence goes on from another (shared prompts): there the blocks of one would not be those of the
+// other. Limit: 10·D operations for each head, query and key it sees, and 4 bytes of dS to and from memory for each of
+// 64. No card has run it yet.
+#include "kernels/cuda/attention.cuh"
+#include "kernels/cuda/hopper.h"
+#if HOPPER_KERNELS
+#include "kernels/cuda/hopper_attention.cuh"
+#endif
+
+namespace PRECISION
+{
+
+#if HOPPER_KERNELS
+
+enum {
+    SIDE = 64, // of a block of dS
+    BLOCK_BYTES = SIDE * SIDE * 2,
+    KEY_STAGES = 3,
+    QUERY_STAGES = 5,
+    HALF_PART_BYTES = PART_BYTES / 2 // 64 rows
+};
+
+struct HopperBackward {
+    AttentionBackward backward;
+    element *ds;                // the blocks of the kv heads first_head .. first_head + kv_heads - 1
+    int first_head, kv_heads;   // of this launch
+    int key_tiles, query_tiles; // at most
+    int64_t blocks;             // of one head
+};
+
+__device__ int next_key_tile, next_query_tile; // zero between launches
+
+__host__ __device__ inline int64_t triangle(int64_t n) { return n * (n + 1) / 2; }
+
+// Blocks of a head in front of this sequence's. Every warp looks for itself.
+__device__ inline int64_t blocks_before(const Attention &a, int sequence)
+{
+    int lane = (int)threadIdx.x % 32;
+    int64_t sum = 0;
+    for (int base = 0; base < sequence; base += 32) {
+        int s = base + lane, length = s < sequence ? a.starts[s + 1] - a.starts[s] : 0;
+        int blocks = (int)triangle((length + SIDE - 1) / SIDE);
+        for (int by = 16; by > 0; by /= 2)
+            blocks += __shfl_xor_sync(~0u, blocks, by);
+        sum += blocks;
+    }
+    return sum;
+}
+
+// What a block works on: 128 rows, keys of a kv head or queries of a head, from `first` on in one sequence
+struct HopperRows {
+    int start, length, first; // of the sequence: its row in the batch, its rows
+    int head;                 // of the launch's kv heads, or heads
+    int64_t blocks;           // of dS, of one head, in front of the sequence's
+};
+
+// Tile `number` of all; false: there are not so many. The longest of a sequence first: the first keys, the last
+// queries.
+__device__ inline bool open_rows_of(HopperRows *tile, const HopperBackward &b, int number, int heads, bool keys)
+{
+    const Attention &a = b.backward.a;
+    Place place = find_tile(a, number / heads, 1, HOPPER_ROWS);
+    if (place.sequence < 0)
+        return false;
+    int start = a.starts[place.sequence], length = a.starts[place.sequence + 1] - start, first = (int)place.first;
+    if (keys)
+        first = (length - 1) / HOPPER_ROWS * HOPPER_ROWS - first;
+    *tile = HopperRows{start, length, first, number % heads, blocks_before(a, place.sequence)};
+    return true;
+}
+
+// The block of dS of a head of the launch, by number of its queries and keys in the sequence
+__device__ inline element *block_of(const HopperBackward &b, const HopperRows &tile, int head, int queries, int keys)
+{
+    return b.ds + (head * b.blocks + tile.blocks + triangle(queries) + keys) * (SIDE * SIDE);
+}
+
+// ---- keys and values: shared memory, in bytes from its start, and its barriers
+
+enum {
+    KEYS_FULL,
+    KEYS_EMPTY,
+    QUERIES_FULL,
+    QUERIES_EMPTY = QUERIES_FULL + KEY_STAGES,
+    KEY_BARRIERS = QUERIES_EMPTY + KEY_STAGES
+};
+
+template <int D> struct KeyRoom {
+    enum {
+        TILE = D / PART_COLUMNS * PART_BYTES, // 128 rows
+        KEYS = 0,
+        VALUES = TILE,
+        STAGES = 2 * TILE,               // each: 64 queries, and the gradients of their outputs
+        DS = STAGES + KEY_STAGES * TILE, // two of each warpgroup
+        ENDS = DS + 4 * BLOCK_BYTES,     // (KEY_STAGES, 2, SIDE) of float: logsumexp · log2 e, delta
+        BARRIERS = ENDS + KEY_STAGES * 2 * SIDE * 4,
+        NUMBER = BARRIERS + KEY_BARRIERS * 8,
+        BYTES = NUMBER + 8
+    };
+};
+
+typedef Stage<KEY_STAGES> QueryStage;
+
+// ---- the warpgroup that loads: its first warp the tiles, its second what the rows end in
+
+template <int D>
+__device__ inline void load_keys(const HopperBackward &b, const HopperRows &tile, const CUtensorMap *k,
+                                 const CUtensorMap *v, uint32_t room, uint32_t full)
+{
+    mbarrier_expect(full, 2 * KeyRoom<D>::TILE);
+    for (int part = 0; part < D / PART_COLUMNS; part++) {
+        uint32_t to = room + part * PART_BYTES;
+        int column = part * PART_COLUMNS, head = b.first_head + tile.head, row = tile.start + tile.first;
+        tensor_load(to + KeyRoom<D>::KEYS, k, full, column, head, row);
+        tensor_load(to + KeyRoom<D>::VALUES, v, full, column, head, row);
+    }
+}
+
+template <int D>
+__device__ inline void load_query_stage(const CUtensorMap *q, const CUtensorMap *dout, uint32_t to, uint32_t full,
+                                        int head, int row)
+{
+    mbarrier_expect(full, KeyRoom<D>::TILE);
+    for (int part = 0; part < D / PART_COLUMNS; part++) {
+        tensor_load(to + part * HALF_PART_BYTES, q, full, part * PART_COLUMNS, head, row);
+        tensor_load(to + KeyRoom<D>::TILE / 2 + part * HALF_PART_BYTES, dout, full, part * PART_COLUMNS, head, row);
+    }
+}
+
+__device__ inline void load_ends(float *ends, const AttentionBackward &b, const HopperRows &tile, int head, int query,
+                                 uint32_t full)
+{
+    for (int r = (int)threadIdx.x % 32; r < SIDE; r += 32) {
+        int64_t row = (int64_t)(tile.start + query + r) * b.a.heads + head;
+        bool live = query + r < tile.length;
+        ends[r] = live ? b.logsumexp[row] * LOG2_E : 0;
+        ends[SIDE + r] = live ? b.delta[row] : 0;
+    }
+    __syncwarp();
+    if (threadIdx.x % 32 == 0)
+        mbarrier_arrive(full);
+}
+
+template <int D>
+__device__ inline void load_for_keys(const HopperBackward &b, const CUtensorMap *q, const CUtensorMap *dout,
+                                     const CUtensorMap *k, const CUtensorMap *v, unsigned char *room)
+{
+    const Attention &a = b.backward.a;
+    uint32_t base = shared_address(room), barriers = base + KeyRoom<D>::BARRIERS;
+    int group = (int)(a.heads / a.kv_heads), warp = (int)threadIdx.x / 32, *number = (int *)(room + KeyRoom<D>::NUMBER);
+    QueryStage stage = {0, 0};
+    for (int parity = 0;; parity ^= 1) {
+        HopperRows tile;
+        mbarrier_wait(barriers + 8 * KEYS_EMPTY, parity ^ 1);
+        barrier_sync(PRODUCERS, 64); // both have read the last number
+        if (threadIdx.x == 0)
+            draw_number(number, &next_key_tile, b.key_tiles);
+        barrier_sync(PRODUCERS, 64);
+        bool more = *number >= 0 && open_rows_of(&tile, b, *number, b.kv_heads, true);
+        if (threadIdx.x == 0 && more)
+            load_keys<D>(b, tile, k, v, base, barriers + 8 * KEYS_FULL);
+        else if (threadIdx.x == 0)
+            mbarrier_arrive(barriers + 8 * KEYS_FULL);
+        if (*number < 0)
+            return;
+        int steps = more ? (tile.length - tile.first + SIDE - 1) / SIDE : 0;
+        for (int step = 0; step < steps * group; step++) {
+            int head = (b.first_head + tile.head) * group + step / steps, query = tile.first + step % steps * SIDE;
+            uint32_t full = barriers + 8 * (QUERIES_FULL + stage.number);
+            mbarrier_wait(barriers + 8 * (QUERIES_EMPTY + stage.number), stage.parity ^ 1);
+            if (threadIdx.x == 0)
+                load_query_stage<D>(q, dout, base + KeyRoom<D>::STAGES + stage.number * KeyRoom<D>::TILE, full, head,
+                                    tile.start + query);
+            if (warp == 1)
+                load_ends((float *)(room + KeyRoom<D>::ENDS) + stage.number * 2 * SIDE, b.backward, tile, head, query,
+                          full);
+            stage.advance();
+        }
+    }
+}
+
+// ---- the warpgroups that multiply
+
+template <int D> struct KeyWorker {
+    unsigned char *room;
+    uint32_t base, barriers;
+    int me, thread; // which of the two; in it
+    QueryStage stage;
+    int buffer; // of the two for dS, which is next
+};
+
+// Rows behind the sequence's last query become zeros, by both warpgroups: zero times what is there may be NaN.
+template <int D> __device__ inline void zero_tail(const KeyWorker<D> &w, int live)
+{
+    unsigned char *queries = w.room + KeyRoom<D>::STAGES + w.stage.number * KeyRoom<D>::TILE;
+    zero_rows<D, SIDE>(queries, live, w.me * 128 + w.thread, MULTIPLIERS);
+    zero_rows<D, SIDE>(queries + KeyRoom<D>::TILE / 2, live, w.me * 128 + w.thread, MULTIPLIERS);
+    proxy_fence();
+    barrier_sync(TAIL_IS_ZERO, MULTIPLIERS);
+}
+
+// dSᵀ, rounded, (64 keys, 64 queries) to shared memory, and from there to `block`; NULL: above the diagonal, nowhere
+template <int D> __device__ inline void put_ds(KeyWorker<D> *w, const uint32_t (*ds)[4], element *block)
+{
+    int lane = w->thread % 32, row = w->thread / 32 * 16 + lane % 16;
+    unsigned char *buffer = w->room + KeyRoom<D>::DS + (w->me * 2 + w->buffer) * BLOCK_BYTES;
+    if (w->thread == 0)
+        bulk_wait_read<1>(); // who stored from this buffer before has read it
+    barrier_sync(MINE + w->me, 128);
+#pragma unroll
+    for (int k = 0; k < SIDE / 16; k++)
+        stmatrix_x4(buffer + row * 128 + ((k * 2 + lane / 16) ^ (row % 8)) * 16, ds[k]);
+    proxy_fence();
+    barrier_sync(MINE + w->me, 128);
+    if (block == NULL)
+        return;
+    if (w->thread == 0) {
+        bulk_store(block, shared_address(buffer), BLOCK_BYTES);
+        bulk_commit();
+    }
+    w->buffer ^= 1;
+}
+
+// Which of a block's pairs there are: masked: some query does not see some key, or one of them is not there.
+struct Seen {
+    int key, query, length; // of the thread's first row, of the block's first column; queries of the sequence
+    bool masked;
+    __device__ inline bool operator()(int i, int column) const
+    {
+        return !masked || (query + column < length && key + i / 2 * 8 <= query + column);
+    }
+};
+
+// Scores to weights, then the weights' gradients to those of scores, in place
+__device__ inline void weigh_scores(float (*p)[4], const float *ends, const Seen &seen, float scale)
+{
+#pragma unroll
+    for (int j = 0; j < SIDE / 8; j++)
+#pragma unroll
+        for (int i = 0; i < 4; i++) {
+            int column = j * 8 + (int)threadIdx.x % 4 * 2 + i % 2;
+            p[j][i] = seen(i, column) ? weight_of(p[j][i], ends[column], scale) : 0;
+        }
+}
+
+__device__ inline void weigh_gradients(float (*ds)[4], const float (*p)[4], const float *ends, const Seen &seen,
+                                       float scale)
+{
+#pragma unroll
+    for (int j = 0; j < SIDE / 8; j++)
+#pragma unroll
+        for (int i = 0; i < 4; i++) {
+            int column = j * 8 + (int)threadIdx.x % 4 * 2 + i % 2;
+            ds[j][i] = seen(i, column) ? score_gradient(p[j][i], ds[j][i], ends[SIDE + column], scale) : 0;
+        }
+}
+
+template <int D>
+__device__ inline void key_step(float (*dk)[4], float (*dv)[4], KeyWorker<D> *w, const HopperRows &tile, int query,
+                                element *block, float scale)
+{
+    uint32_t queries = w->base + KeyRoom<D>::STAGES + w->stage.number * KeyRoom<D>::TILE,
+             douts = queries + KeyRoom<D>::TILE / 2, mine = w->base + w->me * SIDE * 128;
+    const float *ends = (const float *)(w->room + KeyRoom<D>::ENDS) + w->stage.number * 2 * SIDE;
+    Seen seen = {tile.first + w->me * SIDE + w->thread / 32 * 16 + w->thread % 32 / 4, query, tile.length,
+                 query < tile.first + HOPPER_ROWS || query + SIDE > tile.length};
+    float p[SIDE / 8][4], ds[SIDE / 8][4];
+    uint32_t weights[SIDE / 16][4], gradients[SIDE / 16][4];
+    mbarrier_wait(w->barriers + 8 * (QUERIES_FULL + w->stage.number), w->stage.parity);
+    if (query + SIDE > tile.length)
+        zero_tail(*w, tile.length - query);
+    wgmma_fence();
+    tile_products<D, SIDE>(p, mine + KeyRoom<D>::KEYS, PART_BYTES, queries, HALF_PART_BYTES);
+    wgmma_commit();
+    tile_products<D, SIDE>(ds, mine + KeyRoom<D>::VALUES, PART_BYTES, douts, HALF_PART_BYTES);
+    wgmma_commit();
+    wgmma_wait<1>();
+    wgmma_hold<SIDE / 8>(p);
+    weigh_scores(p, ends, seen, scale);
+    round_to_fragments<SIDE / 16>(weights, p);
+    wgmma_wait<0>();
+    wgmma_hold<SIDE / 8>(ds);
+    weigh_gradients(ds, p, ends, seen, scale);
+    round_to_fragments<SIDE / 16>(gradients, ds);
+    wgmma_hold<SIDE / 16>(weights);
+    wgmma_hold<SIDE / 16>(gradients);
+    wgmma_hold<D / 8>(dv);
+    wgmma_hold<D / 8>(dk);
+    wgmma_fence();
+    tile_sums<D, SIDE / 16>(dv, weights, douts, HALF_PART_BYTES);
+    tile_sums<D, SIDE / 16>(dk, gradients, queries, HALF_PART_BYTES);
+    wgmma_commit();
+    put_ds(w, gradients, block);
+    wgmma_wait<0>();
+    wgmma_hold<D / 8>(dv);
+    wgmma_hold<D / 8>(dk);
+    if (w->thread == 0)
+        mbarrier_arrive(w->barriers + 8 * (QUERIES_EMPTY + w->stage.number));
+    w->stage.advance();
+}
+
+template <int D>
+__device__ inline void work_on_keys(KeyWorker<D> *w, const HopperBackward &b, const HopperRows &tile, float scale)
+{
+    const Attention &a = b.backward.a;
+    int group = (int)(a.heads / a.kv_heads), steps = (tile.length - tile.first + SIDE - 1) / SIDE;
+    int keys = tile.first / SIDE + w->me; // number of the warpgroup's block of keys
+    float dk[D / 8][4], dv[D / 8][4];
+    clear<D>(dk);
+    clear<D>(dv);
+    for (int head = 0; head < group; head++)
+        for (int step = 0; step < steps; step++) {
+            int queries = tile.first / SIDE + step;
+            element *block = queries < keys ? NULL : block_of(b, tile, tile.head * group + head, queries, keys);
+            key_step<D>(dk, dv, w, tile, queries * SIDE, block, scale);
+        }
+    auto row_of = [&](int r) -> int64_t { // in (T·Hkv, D); rows of the block begin behind those of the producers
+        int key = tile.first + r - (HOPPER_THREADS - MULTIPLIERS) / 2;
+        return key < tile.length ? (int64_t)(tile.start + key) * a.kv_heads + b.first_head + tile.head : -1;
+    };
+    put_rows<D>(b.backward.dk, dk, row_of);
+    put_rows<D>(b.backward.dv, dv, row_of);
+}
+
+template <int D> __device__ inline void multiply_for_keys(const HopperBackward &b, unsigned char *room)
+{
+    uint32_t base = shared_address(room);
+    int warpgroup = (int)threadIdx.x / 128 - 1;
+    KeyWorker<D> w = {room, base, base + KeyRoom<D>::BARRIERS, warpgroup, (int)threadIdx.x % 128, QueryStage{0, 0}, 0};
+    float scale = 1.0f / sqrtf((float)D);
+    for (int parity = 0;; parity ^= 1) {
+        HopperRows tile;
+        mbarrier_wait(w.barriers + 8 * KEYS_FULL, parity);
+        int number = *(int *)(room + KeyRoom<D>::NUMBER);
+        if (number < 0)
+            break;
+        if (open_rows_of(&tile, b, number, b.kv_heads, true))
+            work_on_keys<D>(&w, b, tile, scale);
+        __syncwarp(); // each warp for itself, for each has read the number
+        if (w.thread % 32 == 0)
+            mbarrier_arrive(w.barriers + 8 * KEYS_EMPTY);
+    }
+    if (w.thread == 0)
+        bulk_wait<0>();
+}
+
+template <int D>
+__global__ void __launch_bounds__(HOPPER_THREADS, 1)
+    hopper_keys_kernel(const __grid_constant__ CUtensorMap q, const __grid_constant__ CUtensorMap dout,
+                       const __grid_constant__ CUtensorMap k, const __grid_constant__ CUtensorMap v,
+                       const HopperBackward b)
+{
+#if HOPPER_CODE
+    unsigned char *room = dynamic_shared_tiles();
+    if (threadIdx.x == 0) {
+        for (int i = 0; i < KEY_BARRIERS; i++) { // a stage is full when both loading warps have been there
+            int arrivals = i == KEYS_FULL ? 1 : i == KEYS_EMPTY ? MULTIPLIERS / 32 : 2;
+            mbarrier_init(shared_address(room + KeyRoom<D>::BARRIERS + 8 * i), arrivals);
+        }
+        mbarrier_init_fence();
+    }
+    __syncthreads();
+    if (threadIdx.x < HOPPER_THREADS - MULTIPLIERS) {
+        registers_down<40>();
+        if (threadIdx.x < 64)
+            load_for_keys<D>(b, &q, &dout, &k, &v, room);
+    } else {
+        registers_up<232>();
+        multiply_for_keys<D>(b, room);
+    }
+#endif
+}
+
+// ---- queries
+
+enum { STAGE_FULL, STAGE_EMPTY = STAGE_FULL + QUERY_STAGES, QUERY_BARRIERS = STAGE_EMPTY + QUERY_STAGES };
+
+// A stage: the blocks of dS of both warpgroups, and 64 keys.
+template <int D> struct QueryRoom {
+    enum {
+        KEYS = 2 * BLOCK_BYTES,
+        STAGE = KEYS + D / PART_COLUMNS * HALF_PART_BYTES,
+        BARRIERS = QUERY_STAGES * STAGE,
+        BYTES = BARRIERS + QUERY_BARRIERS * 8
+    };
+};
+
+typedef Stage<QUERY_STAGES> BlockStage;
+
+// How many blocks of keys the tile's first (second) 64 queries see; 0: there are none of these queries
+__device__ inline int blocks_seen(const HopperRows &tile, int half)
+{
+    int queries = tile.first / SIDE + half;
+    return queries * SIDE < tile.length ? queries + 1 : 0;
+}
+
+template <int D>
+__device__ inline void load_for_queries(const HopperBackward &b, const HopperRows &tile, const CUtensorMap *k,
+                                        uint32_t base, BlockStage *stage)
+{
+    const Attention &a = b.backward.a;
+    uint32_t barriers = base + QueryRoom<D>::BARRIERS;
+    int group = (int)(a.heads / a.kv_heads), seen[2] = {blocks_seen(tile, 0), blocks_seen(tile, 1)};
+    for (int keys = 0; keys < max(seen[0], seen[1]); keys++) {
+        uint32_t full = barriers + 8 * (STAGE_FULL + stage->number), at = base + stage->number * QueryRoom<D>::STAGE;
+        mbarrier_wait(barriers + 8 * (STAGE_EMPTY + stage->number), stage->parity ^ 1);
+        int halves = (keys < seen[0]) + (keys < seen[1]);
+        mbarrier_expect(full, halves * BLOCK_BYTES + SIDE * D * 2);
+        for (int half = 0; half < 2; half++)
+            if (keys < seen[half])
+                bulk_load(at + half * BLOCK_BYTES, block_of(b, tile, tile.head, tile.first / SIDE + half, keys),
+                          BLOCK_BYTES, full);
+        for (int part = 0; part < D / PART_COLUMNS; part++)
+            tensor_load(at + QueryRoom<D>::KEYS + part * HALF_PART_BYTES, k, full, part * PART_COLUMNS,
+                        b.first_head + tile.head / group, tile.start + keys * SIDE);
+        stage->advance();
+    }
+}
+
+// The last block of a sequence's keys is seen by one warpgroup only, whose queries are the last. What lies behind the
+// keys becomes zeros.
+template <int D> __device__ inline void zero_keys(unsigned char *keys, int live, int me, int thread)
+{
+    zero_rows<D, SIDE>(keys, live, thread, 128);
+    proxy_fence();
+    barrier_sync(MINE + me, 128);
+}
+
+template <int D>
+__device__ inline void work_on_queries(const HopperBackward &b, const HopperRows &tile, unsigned char *room, int me,
+                                       int thread, BlockStage *stage)
+{
+    uint32_t base = shared_address(room), barriers = base + QueryRoom<D>::BARRIERS;
+    int mine = blocks_seen(tile, me), all = max(blocks_seen(tile, 0), blocks_seen(tile, 1));
+    float dq[D / 8][4];
+    clear<D>(dq);
+    for (int keys = 0; keys < all; keys++) {
+        uint32_t at = base + stage->number * QueryRoom<D>::STAGE, rows = at + QueryRoom<D>::KEYS;
+        mbarrier_wait(barriers + 8 * (STAGE_FULL + stage->number), stage->parity);
+        if (keys < mine) {
+            if ((keys + 1) * SIDE > tile.length)
+                zero_keys<D>(room + (rows - base), tile.length - keys * SIDE, me, thread);
+            wgmma_hold<D / 8>(dq);
+            wgmma_fence();
+#pragma unroll
+            for (int k = 0; k < SIDE / 16; k++)
+                wgmma<D, false, true, true>(dq, transposed_descriptor(at + me * BLOCK_BYTES + k * 2048, BLOCK_BYTES),
+                                            transposed_descriptor(rows + k * 2048, HALF_PART_BYTES));
+            wgmma_commit();
+            wgmma_wait<0>();
+            wgmma_hold<D / 8>(dq);
+        }
+        if (thread == 0)
+            mbarrier_arrive(barriers + 8 * (STAGE_EMPTY + stage->number));
+        stage->advance();
+    }
+    put_rows<D>(b.backward.dq, dq, [&](int r) -> int64_t { // in (T·H, D)
+        int query = tile.first + r - (HOPPER_THREADS - MULTIPLIERS) / 2;
+        int64_t heads = b.backward.a.heads, group = heads / b.backward.a.kv_heads;
+        return query < tile.length ? (tile.start + query) * heads + b.first_head * group + tile.head : -1;
+    });
+}
+
+template <int D>
+__global__ void __launch_bounds__(HOPPER_THREADS, 1)
+    hopper_queries_kernel(const __grid_constant__ CUtensorMap k, const HopperBackward b)
+{
+#if HOPPER_CODE
+    unsigned char *room = dynamic_shared_tiles();
+    uint32_t base = shared_address(room);
+    if (threadIdx.x == 0) {
+        for (int i = 0; i < QUERY_BARRIERS; i++)
+            mbarrier_init(base + QueryRoom<D>::BARRIERS + 8 * i, i < STAGE_EMPTY ? 1 : 2);
+        mbarrier_init_fence();
+    }
+    __syncthreads();
+    int heads = b.kv_heads * (int)(b.backward.a.heads / b.backward.a.kv_heads), warpgroup = (int)threadIdx.x / 128;
+    BlockStage stage = {0, 0};
+    HopperRows tile;
+    if (warpgroup == 0) {
+        registers_down<56>();
+        for (int n = (int)blockIdx.x; threadIdx.x < 32 && n < b.query_tiles; n += (int)gridDim.x)
+            if (open_rows_of(&tile, b, n, heads, false) && threadIdx.x == 0)
+                load_for_queries<D>(b, tile, &k, base, &stage);
+    } else {
+        registers_up<224>();
+        for (int n = (int)blockIdx.x; n < b.query_tiles; n += (int)gridDim.x)
+            if (open_rows_of(&tile, b, n, heads, false))
+                work_on_queries<D>(b, tile, room, warpgroup - 1, (int)threadIdx.x % 128, &stage);
+    }
+#endif
+}
+
+// ---- both
+
+template <int D> static void start_hopper(Stream *s, const AttentionBackward &backward, int64_t tokens, int kv_heads)
+{
+    const Attention *a = &backward.a;
+    int64_t tiles = tiles_at_most(a, tokens, 1, HOPPER_ROWS), group = a->heads / a->kv_heads;
+    CUtensorMap q, dout, k, v, k_half;
+    describe_tensor(&q, backward.q, tokens, a->heads, D, SIDE, 1);
+    describe_tensor(&dout, backward.dout, tokens, a->heads, D, SIDE, 1);
+    describe_tensor(&k, backward.k, tokens, a->kv_heads, D, HOPPER_ROWS, 1);
+    describe_tensor(&v, backward.v, tokens, a->kv_heads, D, HOPPER_ROWS, 1);
+    describe_tensor(&k_half, backward.k, tokens, a->kv_heads, D, SIDE, 1);
+    for (int first = 0; first < a->kv_heads; first += kv_heads) {
+        int count = min(kv_heads, (int)a->kv_heads - first), most = device_multiprocessors();
+        HopperBackward b = {backward, (element *)a->workspace, first, count, (int)tiles * count, 0, a->block_pairs};
+        b.query_tiles = b.key_tiles * (int)group;
+        launch(s, dim3((unsigned)min(b.key_tiles, most)), HOPPER_THREADS, KeyRoom<D>::BYTES, hopper_keys_kernel<D>, q,
+               dout, k, v, b);
+        launch(s, dim3((unsigned)min(b.query_tiles, most)), HOPPER_THREADS, QueryRoom<D>::BYTES,
+               hopper_queries_kernel<D>, k_half, b);
+    }
+}
+
+bool hopper_attention_backward(Stream *s, const AttentionBackward &backward, int64_t tokens)
+{
+    const Attention *a = &backward.a;
+    if (!hopper_chosen() || a->context_rows != NULL || a->workspace == NULL || a->block_pairs == 0)
+        return false;
+    int64_t of_head = a->block_pairs * BLOCK_BYTES * (a->heads / a->kv_heads);
+    int64_t kv_heads = a->workspace_floats * (int64_t)sizeof(float) / of_head;
+    if (kv_heads == 0)
+        return false;
+    if (a->head_width == 64)
+        start_hopper<64>(s, backward, tokens, (int)min(kv_heads, a->kv_heads));
+    else
+        start_hopper<128>(s, backward, tokens, (int)min(kv_heads, a->kv_heads));
+    return true;
+}
+
+#else
+
+bool hopper_attention_backward(Stream *, const AttentionBackward &, int64_t) { return false; }
+
+#endif
+
+} // namespace PRECISION

@@ -1,0 +1,124 @@
+#!/usr/bin/env bash
+# What the kernels for Hopper wait for, fence and count is needed, each part of it: without one of them the tests of attention fail. A
+# changed source is linked in the place of the library's; nothing in build/ is replaced. FILE | a line or a part of one, in it once (or: the
+# N-th of several, N:) | what stands there instead. With --list only the names; with a pattern only those mutants.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+work=build/simt/hopper_mutants.$$
+mkdir -p "$work"
+trap 'rm -rf "$work"' EXIT
+mutants=$(
+    cat <<'END'
+forward: a fence before the first scores|forward|1:wgmma_fence();|;
+forward: a fence before a block's products|forward|2:wgmma_fence();|;
+forward: a fence before the last values|forward|4:wgmma_fence();|;
+forward: the scores' group closed|forward|2:wgmma_commit();|;
+forward: the values' group closed|forward|3:wgmma_commit();|;
+forward: the wait for the first scores|forward|1:wgmma_wait<0>();|wgmma_wait<1>();
+forward: the wait for a block's scores|forward|wgmma_wait<1>();|wgmma_wait<2>();
+forward: the wait for a block's values|forward|2:wgmma_wait<0>();|wgmma_wait<1>();
+forward: the wait for the last values|forward|3:wgmma_wait<0>();|wgmma_wait<1>();
+forward: the wait for queries|forward|mbarrier_wait(m.barrier(QUERIES_FULL), parity);|;
+forward: the wait for keys|forward|mbarrier_wait(m->barrier(KEYS_FULL + m->stage.number), m->stage.parity);|;
+forward: the wait for values|forward|mbarrier_wait(m->barrier(VALUES_FULL + old.number), old.parity);|;
+forward: the wait for a free stage of keys|forward|mbarrier_wait(barriers + 8 * (KEYS_EMPTY + stage.number), stage.parity ^ 1);|;
+forward: the wait for a free stage of values|forward|mbarrier_wait(barriers + 8 * (VALUES_EMPTY + stage.number), stage.parity ^ 1);|;
+forward: the wait for free queries|forward|mbarrier_wait(barriers + 8 * QUERIES_EMPTY, parity ^ 1);|;
+forward: keys given back|forward|m->done_with(KEYS_EMPTY + m->stage.number);|;
+forward: keys given back after their wait|forward|2:wgmma_commit();|wgmma_commit(); m->done_with(KEYS_EMPTY + m->stage.number);
+forward: values given back|forward|m->done_with(VALUES_EMPTY + old.number);|;
+forward: a parity that turns|forward|KeyStage old = m->stage;|KeyStage old = m->stage; m->stage.parity = 0;
+forward: the stage of the block before|forward|m->tile(Room<D>::VALUES, old.number)|m->tile(Room<D>::VALUES, m->stage.number)
+forward: bytes that are expected|forward|mbarrier_expect(full, KEY_BLOCK * D * 2);|mbarrier_expect(full, KEY_BLOCK * D);
+forward: barriers that copies know|forward|mbarrier_init_fence();|;
+forward: a fence behind rows copied by hand|forward|1:proxy_fence();|;
+forward: a barrier behind rows copied by hand|forward|1:barrier_sync(PRODUCERS, HOPPER_THREADS - MULTIPLIERS);|;
+forward: a fence behind the tail's zeros|forward|2:proxy_fence();|;
+forward: a barrier behind the tail's zeros|forward|barrier_sync(TAIL_IS_ZERO, MULTIPLIERS);|;
+forward: zeros in the tail|forward|if (keys < KEY_BLOCK) {|if (false) {
+backward: a fence before the scores|backward|1:wgmma_fence();|;
+backward: a fence before the sums|backward|2:wgmma_fence();|;
+backward: a fence before dQ|backward|3:wgmma_fence();|;
+backward: the scores' group closed|backward|1:wgmma_commit();|;
+backward: the wait for scores|backward|wgmma_wait<1>();|;
+backward: the wait for gradients of weights|backward|1:wgmma_wait<0>();|;
+backward: the wait for the sums|backward|2:wgmma_wait<0>();|;
+backward: the wait for dQ|backward|3:wgmma_wait<0>();|;
+backward: the wait for keys|backward|mbarrier_wait(w.barriers + 8 * KEYS_FULL, parity);|;
+backward: the wait for queries|backward|mbarrier_wait(w->barriers + 8 * (QUERIES_FULL + w->stage.number), w->stage.parity);|;
+backward: the wait for a free stage|backward|mbarrier_wait(barriers + 8 * (QUERIES_EMPTY + stage.number), stage.parity ^ 1);|;
+backward: the wait for blocks of dS|backward|mbarrier_wait(barriers + 8 * (STAGE_FULL + stage->number), stage->parity);|;
+backward: the wait for a free stage of blocks|backward|mbarrier_wait(barriers + 8 * (STAGE_EMPTY + stage->number), stage->parity ^ 1);|;
+backward: bytes that are expected of blocks|backward|int halves = (keys < seen[0]) + (keys < seen[1]);|int halves = 2;
+backward: arrivals of both loading warps|backward|i == KEYS_EMPTY ? MULTIPLIERS / 32 : 2;|i == KEYS_EMPTY ? MULTIPLIERS / 32 : 1;
+backward: a lane that speaks for its warp's ends|backward|1:__syncwarp();|;
+backward: a fence behind the tail's zeros|backward|1:proxy_fence();|;
+backward: a fence behind dS|backward|2:proxy_fence();|;
+backward: a fence behind zero keys|backward|3:proxy_fence();|;
+backward: a barrier behind the tail's zeros|backward|barrier_sync(TAIL_IS_ZERO, MULTIPLIERS);|;
+backward: a barrier before dS is overwritten|backward|1:barrier_sync(MINE + w->me, 128);|;
+backward: a barrier before dS is stored|backward|2:barrier_sync(MINE + w->me, 128);|;
+backward: a barrier behind zero keys|backward|barrier_sync(MINE + me, 128);|;
+backward: dS read before it is overwritten|backward|bulk_wait_read<1>();|;
+backward: dS stored at the end|backward|bulk_wait<0>();|;
+backward: the group of a store closed|backward|bulk_commit();|;
+backward: two buffers of dS|backward|w->buffer ^= 1;|;
+backward: zeros behind the last query|backward|if (query + SIDE > tile.length)|if (false)
+backward: zeros behind the last key|backward|if ((keys + 1) * SIDE > tile.length)|if (false)
+backward: the other swizzle of dS|backward|((k * 2 + lane / 16) ^ (row % 8))|(k * 2 + lane / 16)
+descriptors: the two distances|ptx|(uint64_t)(halves >> 4) << 16|(uint64_t)(1024 >> 4) << 16
+descriptors: groups of eight rows|ptx|(uint64_t)(1024 >> 4) << 32|(uint64_t)(2048 >> 4) << 32
+END
+)
+file_of() {
+    case $1 in
+    forward) echo kernels/cuda/hopper_attention_forward.cu ;;
+    backward) echo kernels/cuda/hopper_attention_backward.cu ;;
+    ptx) echo kernels/cuda/ptx_hopper.cuh ;;
+    esac
+}
+
+# replace FILE [N:]FROM TO: the N-th place of FROM, which without N is the only one
+replace() {
+    FROM=${2#[0-9]:} NTH=${2%%:*} TO=$3 perl -0777 -e '
+        my ($from, $nth, $to) = @ENV{qw(FROM NTH TO)};
+        my $text = <STDIN>;
+        my @places;
+        my $at = -1;
+        push @places, $at while ($at = index($text, $from, $at + 1)) >= 0;
+        my $which = $nth =~ /^[0-9]$/ ? $nth - 1 : @places == 1 ? 0 : die "not once: $from\n";
+        die "not so often: $from\n" if $which >= @places;
+        substr($text, $places[$which], length $from) = $to;
+        print $text' <"$1"
+}
+
+# one mutant: its name, source, FROM and TO
+try() {
+    local what=$1 file from=$3 to=$4 folder sources source
+    file=$(file_of "$2")
+    folder=$work/$(echo "$what" | tr -c 'a-z0-9\n' '_')
+    mkdir -p "$folder/kernels/cuda"
+    replace "$file" "$from" "$to" >"$folder/$file" || { echo "FAILED: $file, $what" && return 1; }
+    sources=$file
+    [ "$2" != ptx ] || sources="kernels/cuda/hopper_attention_forward.cu kernels/cuda/hopper_attention_backward.cu"
+    for source in $sources; do
+        [ "$2" != ptx ] || cp "$source" "$folder/$source"
+        ${CXX:-g++} -std=c++17 -D_GNU_SOURCE -I"$folder" -Itest/simt -I. -g -O1 -ffp-contract=off -fno-strict-aliasing -w -Wno-psabi -DHAVE_WGMMA \
+            -fsanitize=thread -DPRECISION=bf16 -DPRECISION_BITS=16 -x c++ -c "$folder/$source" -o "$folder/$(basename "$source").o"
+    done
+    ${CXX:-g++} -fopenmp -o "$folder/test" build/simt/race/cuda_*.o "$folder"/*.o build/simt/race/open.o build/simt/race/libkernels.a \
+        build/simt/race/libsimt.a build/libdereason.a -ljansson -lpcre2-8 -lutf8proc -lxxhash -lmpc -lmpfr -lgmp -lm
+    for seed in 1 2 3; do
+        if ! SIMT_SEED=$seed DEREASON_CUDA=bf16 timeout 100 "$folder/test" --only attention >"$folder/output" 2>&1; then
+            echo "ok: without $what the test fails: $(grep -m 1 -E 'FAILED|simt:' "$folder/output" | cut -c 1-160 || echo 'it does not end')"
+            rm -rf "$folder"
+            return
+        fi
+    done
+    echo "FAILED: nobody misses $what"
+    return 1
+}
+export -f try replace file_of
+export work
+[ "${1:-}" != --list ] || { cut -d '|' -f 1 <<<"$mutants" && exit; }
+grep -E -- "${1:-.}" <<<"$mutants" | tr '|' '\0' | tr '\n' '\0' | xargs -0 -n 4 -P 2 bash -c 'set -euo pipefail; try "$@"' try
