@@ -3,12 +3,33 @@
 # ---- CUDA: NVCC, CUDA_HOME, CUDA_INCLUDES, HAVE_CUBLASLT, ...; all of them empty without CUDA
 $(foreach line,$(shell dev/cuda_paths.sh),$(eval $(line)))
 CUDA_ARCHS   ?= 80 90a 100
+# Kernels with wgmma are assembled by ptxas 13.3 or newer, or left out (as they are by an nvcc that make's caller names). Where
+# nvcc's own is older, and another is there, a shadow of the toolkit compiles everything: links to its files, but for
+# ptxas, and for nvcc, which looks for them beside itself.
+ifneq ($(and $(NVCC),$(filter file,$(origin NVCC)),$(filter 90a,$(CUDA_ARCHS))),)
+ifeq ($(PTXAS),)
+WGMMA_NOTE   := echo "  NOTE  kernels with wgmma are left out: they need ptxas 13.3 or newer (dev/setup.sh --cuda)"
+else
+HAVE_WGMMA   := yes
+ifneq ($(PTXAS),$(CUDA_HOME)/bin/ptxas)
+SHADOW       := $(B)/cuda-toolkit
+NVCC         := $(SHADOW)/bin/nvcc
+$(SHADOW)/bin/nvcc: $(PTXAS) $(CUDA_HOME)/bin/nvcc
+	@echo "  LINK  $(SHADOW)"
+	@rm -rf $(SHADOW) $(SHADOW).part
+	@cp -as $(CUDA_HOME)/. $(SHADOW).part
+	@ln -sf $(PTXAS) $(SHADOW).part/bin/ptxas
+	@cp --remove-destination $(CUDA_HOME)/bin/nvcc $(SHADOW).part/bin/nvcc
+	@mv $(SHADOW).part $(SHADOW)
+endif
+endif
+endif
 CUDA_SOURCES := $(wildcard kernels/cuda/*.cu)
 colon        := :
 comma        := ,
 gencode       = $(foreach a,$(CUDA_ARCHS),-gencode=arch=compute_$(a),code=sm_$(a))
 NVCCFLAGS    := -std=c++17 -O3 -fmad=false -Xcompiler -ffp-contract=off -lineinfo -I. \
-                $(patsubst %,-I%,$(subst $(colon), ,$(CUDA_INCLUDES))) $(if $(HAVE_CUBLASLT),-DHAVE_CUBLASLT) -Xcompiler -Wall,-Wextra,-Wno-unused-parameter -Xptxas -v
+                $(patsubst %,-I%,$(subst $(colon), ,$(CUDA_INCLUDES))) $(if $(HAVE_CUBLASLT),-DHAVE_CUBLASLT) $(if $(HAVE_WGMMA),-DHAVE_WGMMA) -Xcompiler -Wall,-Wextra,-Wno-unused-parameter -Xptxas -v
 # fp32 is for parity, not for speed: the driver compiles it when it is loaded
 NVCCFLAGS_bf16 := -DPRECISION=bf16 -DPRECISION_BITS=16
 NVCCFLAGS_fp32 := -DPRECISION=fp32 -DPRECISION_BITS=32
@@ -24,12 +45,14 @@ CUDA_LIBS    := $(B)/libdereason.a $(patsubst %,-L%,$(firstword $(subst $(colon)
 CUDA_RPATH   := $(patsubst %,-Wl$(comma)-rpath$(comma)%,$(subst $(colon), ,$(CUDA_LIBRARIES)))
 endif
 # Files that depend on which parts of CUDA are installed are rebuilt when that changes.
-CUDA_PARTS   := $(NVCC) $(HAVE_CUBLASLT) $(CUDA_ARCHS)
+CUDA_PARTS   := $(NVCC) $(HAVE_CUBLASLT) $(HAVE_WGMMA) $(CUDA_ARCHS)
 $(shell mkdir -p $(B); echo '$(CUDA_PARTS)' | cmp -s - $(B)/cuda.txt || echo '$(CUDA_PARTS)' >$(B)/cuda.txt)
 $(B)/kernels/open.o $(call cuda_objects,$(B)/cuda): $(B)/cuda.txt
+$(call cuda_objects,$(B)/cuda) $(patsubst lab/bench/%.cu,$(B)/cuda/check/%.o,$(wildcard lab/bench/*.cu)): $(NVCC) $(B)/cuda.txt
 $(B)/cuda/libcuda.a: $(call cuda_objects,$(B)/cuda)
 	@rm -f $@
 	@ar rcs $@ $^
+	@$(WGMMA_NOTE)
 # The compilers' output goes to a .log, which dev/check_ptxas.sh reads, and to the terminal on failure.
 nvcc = echo "  NVCC  $@" && mkdir -p $(@D) && { $(NVCC) $(NVCCFLAGS) $(1) -MMD -MP -MF $(@:.o=.d) -c $< -o $@ >$(@:.o=.log) 2>&1 || \
        { cat $(@:.o=.log); rm -f $@; exit 1; }; }

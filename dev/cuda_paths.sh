@@ -1,14 +1,16 @@
 #!/bin/sh
 # Finds CUDA, as lines NAME=value that a shell can evaluate and make can read: values hold no blanks, lists are
 # separated by colons. A whole toolkit comes first (CUDA_HOME, /usr/local/cuda, the folder of the nvcc on the PATH). If
-# it lacks cuBLASLt, NCCL or cuDNN, they are searched in the Python packages: those of `dev/setup.sh --cuda`, then those
-# of the installed Python. Finding nothing is no error: the value is empty then.
+# it lacks one of the others, that is searched in the Python packages: those of `dev/setup.sh --cuda`, then those of the
+# installed Python. Finding nothing is no error: the value is empty then.
 #
 #   CUDA_HOME         folder of the toolkit
 #   NVCC              the compiler
 #   CUDA_INCLUDES     folders of headers: the toolkit's, then those of the libraries that were found elsewhere
 #   CUDA_LIBRARIES    folders with libraries to load at run time, for LD_LIBRARY_PATH
 #   HAVE_CUBLASLT, HAVE_NCCL, HAVE_CUDNN    the header's path if it exists
+#   PTXAS             an assembler of 13.3 or newer: older ones make wrong code of wgmma (lab/NOTES.md, 2026-11-29)
+#   CUOBJDUMP         where nvdisasm is beside it
 #
 #   shell:  eval "$(dev/cuda_paths.sh)"          make:  $(foreach line,$(shell dev/cuda_paths.sh),$(eval $(line)))
 set -eu
@@ -42,8 +44,14 @@ find_file() {
     return 0
 }
 
+# right_about_wgmma PTXAS
+right_about_wgmma() {
+    release=$("$1" --version | sed -n 's/.*release \([0-9]*\)\.\([0-9]*\),.*/\1 * 100 + \2/p')
+    [ $((${release:-0})) -ge 1303 ]
+}
+
 home=$(toolkit)
-includes="" libraries="" package_includes="" package_libraries=""
+includes="" libraries="" package_includes="" package_libraries="" package_binaries="" ptxas="" cuobjdump=""
 if [ -n "$home" ]; then
     for folder in "$home/include" "$home/targets/x86_64-linux/include"; do
         [ -e "$folder/cuda_runtime.h" ] && { includes=$folder; break; }
@@ -55,11 +63,19 @@ fi
 for root in $(packages); do
     for folder in "$root"/*/include; do [ -d "$folder" ] && package_includes="$package_includes $folder"; done
     for folder in "$root"/*/lib; do [ -d "$folder" ] && package_libraries="$package_libraries $folder"; done
+    for folder in "$root"/*/bin; do [ -d "$folder" ] && package_binaries="$package_binaries $folder"; done
+done
+
+for folder in ${home:+"$home/bin"} $package_binaries; do
+    [ -z "$ptxas" ] && [ -x "$folder/ptxas" ] && right_about_wgmma "$folder/ptxas" && ptxas=$folder/ptxas
+    [ -z "$cuobjdump" ] && [ -x "$folder/cuobjdump" ] && [ -x "$folder/nvdisasm" ] && cuobjdump=$folder/cuobjdump
 done
 
 echo "CUDA_HOME=$home"
 echo "NVCC=${home:+$home/bin/nvcc}"
 all_includes=$includes
+echo "PTXAS=$ptxas"
+echo "CUOBJDUMP=$cuobjdump"
 for library in CUBLASLT:cublasLt.h NCCL:nccl.h CUDNN:cudnn.h; do
     header=${library#*:}
     # shellcheck disable=SC2086

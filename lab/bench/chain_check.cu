@@ -7,7 +7,7 @@
 //
 //   chain_check [--json FILE] [--seed N] [--model-only] [--smoke]
 // It prints findings and does not judge: it fails where it cannot measure. wgmma is there on cards of compute
-// capability 9.0.
+// capability 9.0, if the build has it (HAVE_WGMMA, dev/cuda.mk).
 #include "lab/bench/tensor_core.h"
 #include "kernels/cuda/element.cuh"
 #include "kernels/cuda/operations.h"
@@ -50,13 +50,7 @@ __global__ void mma_kernel(float *c, const uint16_t *a, const uint16_t *b, int64
 #define SIXTEEN(i) FOUR(i), FOUR(i + 4), FOUR(i + 8), FOUR(i + 12)
 #define WGMMA(n) "{\n.reg .pred p;\nsetp.ne.b32 p, 1, 0;\nwgmma.mma_async.sync.aligned.m64n" #n "k16.f32.bf16.bf16 {"
 
-#if defined(__CUDA_ARCH_FEAT_SM90_ALL)
-#define HAVE_WGMMA 1
-#else
-#define HAVE_WGMMA 0
-#endif
-
-#if HAVE_WGMMA
+#if defined(HAVE_WGMMA) && defined(__CUDA_ARCH_FEAT_SM90_ALL)
 // Eight rows of 16 bytes are a core matrix, 128 bytes; the second half of k lies 128 bytes on, the next eight rows 256.
 // No swizzle.
 __device__ inline uint64_t matrix_descriptor(const uint16_t *tile)
@@ -108,7 +102,7 @@ template <int WIDTH, bool REGISTERS>
 __global__ void __launch_bounds__(128, 1)
     wgmma_kernel(float *c, const uint16_t *a, const uint16_t *b, int64_t n, int64_t k)
 {
-#if HAVE_WGMMA
+#if defined(HAVE_WGMMA) && defined(__CUDA_ARCH_FEAT_SM90_ALL)
     SHARED(uint16_t, left, 64 * 16);
     SHARED(uint16_t, right, WIDTH * 16);
     int warp = (int)threadIdx.x / 32, lane = (int)threadIdx.x % 32, row = warp * 16 + lane / 4, column = lane % 4 * 2;
@@ -142,10 +136,10 @@ __global__ void __launch_bounds__(128, 1)
 
 // ---- the ways
 
-#if defined(__CUDACC__)
-static const bool compiled_for_gpu = true;
+#if defined(__CUDACC__) && defined(HAVE_WGMMA)
+static const bool compiled_with_wgmma = true;
 #else
-static const bool compiled_for_gpu = false;
+static const bool compiled_with_wgmma = false;
 #endif
 
 struct Way {
@@ -157,7 +151,7 @@ struct Way {
 static bool has_wgmma()
 {
     cudaDeviceProp p;
-    return compiled_for_gpu && cudaGetDeviceProperties(&p, 0) == cudaSuccess && p.major == 9;
+    return compiled_with_wgmma && cudaGetDeviceProperties(&p, 0) == cudaSuccess && p.major == 9;
 }
 
 static bool by_mma(float *c, const uint16_t *a, const uint16_t *b, int64_t m, int64_t n, int64_t k)
