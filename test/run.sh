@@ -59,6 +59,7 @@ simt() {
     run env SIMT_MMA=exact build/simt/race/chain_check --smoke
     run build/simt/race/ladder/ladder
     run dev/check_ptxas.sh --built
+    run test/cuda/hgmma_lint.sh
     [ "$1" != long ] || run test/cuda/both.sh build/simt/asan/test_cuda
     [ "$1" != long ] || run env SIMT_MMA=exact SIMT_SEED=2 test/cuda/both.sh build/simt/race/test_cuda --long
 }
