@@ -2,8 +2,9 @@
 # Compiles every CUDA source for three generations of cards (sm_80, sm_90a, sm_100) in both precisions and reads the
 # assembler's output: a warning fails, so does a note that it serialises wgmma (C75nn), and so does a kernel of the bf16
 # build that spills registers or keeps a stack frame in memory. (The fp32 build is for parity, its fragments take twice the registers, and it may spill. So may the
-# benchmark's plain kernels.) Ends with a table of registers and shared memory. Needs nvcc, no GPU; about a minute on
-# two cores. Arguments: files; default: all.
+# benchmark's plain kernels.) Ends with a table of registers and shared memory. Where the build's assembler is not nvcc's own
+# (dev/cuda.mk), both have to be content, the older one without the kernels with wgmma. Needs nvcc, no GPU; about a minute
+# on two cores for each assembler. Arguments: files; default: all. --built reads what the build's assembler has said.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 eval "$(dev/cuda_paths.sh)"
@@ -16,7 +17,7 @@ trap 'rm -rf "$folder"' EXIT
 includes="-I. $(printf '%s' "$CUDA_INCLUDES" | tr ':' '\n' | sed 's/^/-I/' | tr '\n' ' ')"
 [ -n "$HAVE_CUBLASLT" ] && includes="$includes -DHAVE_CUBLASLT"
 targets="-gencode=arch=compute_80,code=sm_80 -gencode=arch=compute_90a,code=sm_90a -gencode=arch=compute_100,code=sm_100"
-export NVCC folder includes targets
+export folder includes targets
 
 # compile SOURCE PRECISION: the compilers' output goes to a file; no object is kept
 compile() {
@@ -24,35 +25,16 @@ compile() {
     [ "$2" = fp32 ] && bits=32
     report=$folder/$(echo "$1" | tr '/' '-').$2
     # shellcheck disable=SC2086
-    "$NVCC" -std=c++17 $includes -O3 -fmad=false -DPRECISION="$2" -DPRECISION_BITS=$bits $targets -Xptxas -v -fatbin \
+    "$compiler" -std=c++17 $includes $wgmma -O3 -fmad=false -DPRECISION="$2" -DPRECISION_BITS=$bits $targets -Xptxas -v -fatbin \
         -o /dev/null "$1" >"$report" 2>&1 || echo "error: $1 ($2) does not compile" >>"$report"
 }
 export -f compile
-
-sources=("$@")
-if [ "${1:-}" = --built ]; then
-    sources=()
-    for report in build/cuda/*_bf16.log build/cuda/*_fp32.log; do
-        name=$(basename "$report" .log)
-        cp "$report" "$folder/kernels-cuda-${name%_*}.cu.${name##*_}"
-    done
-    for target in sm_80 sm_90a sm_100; do
-        grep -q "for '$target'" build/cuda/*_bf16.log || { echo "build/cuda was not made for $target: CUDA_ARCHS was set" >&2; exit 1; }
-    done
-fi
-[ $# = 0 ] && sources=(kernels/cuda/*.cu lab/bench/*.cu)
-for source in "${sources[@]}"; do
-    for precision in bf16 fp32; do
-        [ $precision = fp32 ] && { [[ $source == dev/* ]] || ! grep -q PRECISION "$source"; } && continue # only once
-        printf '%s %s\n' "$source" "$precision"
-    done
-done | xargs -r -P 2 -L 1 bash -c 'compile "$0" "$1"'
 
 cat >"$folder/table.awk" <<'AWK'
 # The assembler's lines become one line per kernel: file, kernel, and per target registers/shared memory; faults go to
 # stderr.
 function fault(text) { print "ptxas: " FILENAME_SHORT ": " text > "/dev/stderr"; faults++ }
-FNR == 1 { FILENAME_SHORT = FILENAME; sub(/.*\//, "", FILENAME_SHORT); lenient = FILENAME_SHORT ~ /fp32$|^dev-bench/ }
+FNR == 1 { FILENAME_SHORT = FILENAME; sub(/.*\//, "", FILENAME_SHORT); lenient = FILENAME_SHORT ~ /fp32$|^lab-bench/ }
 /[Ww]arning|error/ && !/Remark/ && !seen[$0]++ { fault($0) }
 /\(C75[0-9][0-9]\)/ && !seen[$0]++ { fault($0) } # "info": asynchronous products that it serialises, waits that it puts in
 /Compiling entry function/ { split($0, part, "'"); kernel = part[2]; target = part[4]; entry = 1 }
@@ -82,11 +64,51 @@ END {
     exit faults > 0
 }
 AWK
-echo "file                                          registers by target                  static shared memory, kernel"
-awk -f "$folder/table.awk" "$folder"/*.cu.* >"$folder/table" 2>"$folder/faults"
-status=$?
-demangle=cat
-command -v c++filt >/dev/null && demangle=c++filt
-$demangle <"$folder/table" | sed -E 's/\(.*\)$//'
-$demangle <"$folder/faults" >&2
-exit $status
+
+# What is in the folder as a table; false if there is a fault
+judge() {
+    local status demangle=cat
+    command -v c++filt >/dev/null && demangle=c++filt
+    echo "file                                          registers by target                  static shared memory, kernel"
+    awk -f "$folder/table.awk" "$folder"/*.cu.* >"$folder/table" 2>"$folder/faults"
+    status=$?
+    $demangle <"$folder/table" | sed -E 's/\(.*\)$//'
+    $demangle <"$folder/faults" >&2
+    return $status
+}
+
+if [ "${1:-}" = --built ]; then
+    for report in build/cuda/*_bf16.log build/cuda/*_fp32.log; do
+        name=$(basename "$report" .log)
+        cp "$report" "$folder/kernels-cuda-${name%_*}.cu.${name##*_}"
+    done
+    for target in sm_80 sm_90a sm_100; do
+        grep -q "for '$target'" build/cuda/*_bf16.log || { echo "build/cuda was not made for $target: CUDA_ARCHS was set" >&2; exit 1; }
+    done
+    judge
+    exit
+fi
+
+sources=("$@")
+[ $# = 0 ] && sources=(kernels/cuda/*.cu lab/bench/*.cu)
+# round COMPILER [FLAG]: all sources
+round() {
+    export compiler=$1 wgmma=${2:-}
+    "$(dirname "$1")/ptxas" --version | sed -n 's/^Cuda.*, V/ptxas /p'
+    for source in "${sources[@]}"; do
+        for precision in bf16 fp32; do
+            [ $precision = fp32 ] && ! grep -q PRECISION "$source" && continue # only once
+            printf '%s %s\n' "$source" "$precision"
+        done
+    done | xargs -r -P 2 -L 1 bash -c 'compile "$0" "$1"'
+    judge
+}
+case $PTXAS in
+'') round "$NVCC" ;;
+"$CUDA_HOME"/*) round "$NVCC" -DHAVE_WGMMA ;;
+*)
+    round "$NVCC"
+    status=$?
+    make -s build/cuda-toolkit/bin/nvcc && round build/cuda-toolkit/bin/nvcc -DHAVE_WGMMA && exit $status
+    ;;
+esac
