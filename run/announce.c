@@ -81,18 +81,19 @@ void run_announce_data(Run *run, const char *name, const TrainingSet *set)
 
 // Some facts about a device are known after the first step only: which of a library's algorithms it runs, and the
 // memory that is left.
-static void announce_device_again(Run *run)
+void run_announce_again(Run *run)
 {
-    const char *now = run->model->kernels->device();
+    const Kernels *kernels = run->model->kernels;
+    const char *now = kernels->device(), *own = kernels->own_products != NULL ? kernels->own_products() : "";
     if (strcmp(now, run->device) != 0)
         log_note(&run->log, "after the first step: %s", now);
+    if (own[0] != 0)
+        log_note(&run->log, "matrix products of our own kernel, as no algorithm of the library gives its bits: %s",
+                 own);
 }
 
 bool run_report(Run *run, const StepReport *r)
 {
-    if (!run->reported)
-        announce_device_again(run);
-    run->reported = true;
     run->step_seconds = r->seconds;
     SaveTimes save = run_take_save_times(run);
     LogField fields[9 + LEVEL_FIELDS] = {{"loss", r->loss},

@@ -64,7 +64,7 @@ typedef struct Run {
     uint64_t sent;       // bytes, when last asked
     bool save_due;       // rank 0's clock says so, or OUT/SAVE
     RunLog log;
-    bool open, reported;          // reported: a step of this process
+    bool open, stepped;           // stepped: this process has made a step
     int64_t longer;               // its number of steps before --steps changed; 0: unchanged
     int lock;                     // of OUT/lock: one process at a time writes into OUT
     int64_t step, steps;          // finished; of the whole run

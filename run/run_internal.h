@@ -51,6 +51,8 @@ bool schedule_resume(Run *run, const json_t *saved, const char *where);
 double run_save_left(const Run *run); // seconds until a save that is under way is done; 0: none is
 void run_save_close(Run *run);        // none is, then
 
+void run_announce_again(Run *run); // announce.c: what is known after the first step only
+
 // best.c
 static inline bool best_is_wanted(const Run *run) { return run->o.keep_best != NULL && run->o.keep_best[0] != 0; }
 bool run_holds_out(const Run *run);          // OUT is still the folder whose lock is held

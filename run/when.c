@@ -73,6 +73,9 @@ bool run_updates_end(Run *run)
 {
     run->updates_seconds = clock_seconds() - run->updates_begin;
     run->updates = 0;
+    if (!run->stepped)
+        run_announce_again(run);
+    run->stepped = true;
     run->step++;
     return run->step == run->steps || run_settle(run, false); // the last step is saved in any case
 }

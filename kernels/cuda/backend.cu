@@ -65,6 +65,7 @@ Kernels make_table()
     Kernels table = {};
     cuda_sizes(&table, PRECISION_BITS == 32);
     table.device = device_describe;
+    table.own_products = product_own_shapes;
 #define OPERATION(type, name, parameters) table.name = name;
 #define DEVICE_OPERATION(type, name, parameters) table.name = device_##name;
 #define GRAPH_OPERATION(type, name, parameters) table.name = device_##name;

@@ -7,6 +7,7 @@
 // made twice, of numbers that show every difference in order and rounding (order.h), and compared byte for byte. In
 // which order an algorithm adds follows from itself and not from the number of rows; lab/bench/chain_check.cu looks at
 // that assumption. A shape for which nothing obeys is our own product's, with the same bits.
+#include "kernels/cuda/makers.h"
 #include "kernels/cuda/order.h"
 #include "kernels/cuda/product.cuh"
 #include <stdlib.h>
@@ -319,6 +320,20 @@ static bool find_algorithm(Stream *s, const Product *p, Plan *plan)
     return false;
 }
 
+static Makers makers;
+
+static void note(const Product *p, bool ours)
+{
+    Maker forward = {"matmul_forward", p->n, p->k, p->add, 0, 0},
+          input = {"matmul_backward_input", p->k, p->n, p->add, 0, 0},
+          weight = {"matmul_backward_weight", p->m, p->n, p->add, 0, 0};
+    makers_note(&makers,
+                p->form == MATMUL_FORWARD          ? &forward
+                : p->form == MATMUL_BACKWARD_INPUT ? &input
+                                                   : &weight,
+                ours);
+}
+
 static const Plan *plan_of(Stream *s, const Product *p)
 {
     Shape shape = shape_of(p);
@@ -327,6 +342,7 @@ static const Plan *plan_of(Stream *s, const Product *p)
         forget(plan);
         plan->shape = shape;
         plan->there = describe(plan, p) && find_algorithm(s, p, plan);
+        note(p, !plan->there);
     }
     return plan;
 }
@@ -367,11 +383,14 @@ const char *product_maker(void)
     return text;
 }
 
+const char *product_own_shapes(void) { return makers_text(&makers); }
+
 #else
 
 bool product_library(Stream *, const Product *) { return false; }
 bool product_choose(void) { return true; }
 const char *product_maker(void) { return "our own matrix products (built without cuBLASLt's header)"; }
+const char *product_own_shapes(void) { return ""; }
 
 #endif
 

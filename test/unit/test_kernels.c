@@ -2,6 +2,7 @@
 // functions, the head with temperature, dead columns and entropy, its gradients, the embedding's, the learning rate.
 #include "test/support/check.h"
 #include "base/elementary.h"
+#include "kernels/cuda/makers.h"
 #include "model/model.h"
 
 static const Kernels *cpu(void) { return kernels_open("cpu", 2); }
@@ -194,6 +195,25 @@ static void the_learning_rate_is_a_pure_function_of_the_step(void **state)
     assert_true(learning_rate(&s, 0) == 1);
 }
 
+// What a run says after its first step of products that a library was asked for.
+static void own_products_are_named_once_with_how_often_the_library_refused(void **state)
+{
+    static Makers m;
+    assert_string_equal(makers_text(&m), "");
+    const Maker k = {.operation = "matmul_forward", .n = 1024, .k = 2560};
+    Maker adds = {.operation = "matmul_backward_input", .n = 1024, .k = 2560, .adds = true}, never = adds;
+    never.adds = false;
+    makers_note(&m, &k, true);
+    makers_note(&m, &never, false);
+    makers_note(&m, &adds, true);
+    makers_note(&m, &k, false);
+    assert_string_equal(makers_text(&m), "matmul_forward 1024 x 2560 (at 1 of 2 numbers of rows); "
+                                         "matmul_backward_input 1024 x 2560, adds");
+    for (int i = 0; i < 2 * MAKERS_MOST; i++) // more than it keeps, and longer than its text
+        makers_note(&m, &(Maker){.operation = "matmul_backward_weight", .n = INT64_MAX - i, .k = INT64_MAX}, true);
+    assert_in_range(strlen(makers_text(&m)), sizeof m.text - 160, sizeof m.text - 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -203,6 +223,7 @@ int main(void)
         cmocka_unit_test(the_heads_gradient_agrees_with_finite_differences_of_its_own_loss),
         cmocka_unit_test(the_embeddings_gradient_adds_tokens_in_order),
         cmocka_unit_test(the_learning_rate_is_a_pure_function_of_the_step),
+        cmocka_unit_test(own_products_are_named_once_with_how_often_the_library_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
