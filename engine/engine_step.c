@@ -9,7 +9,7 @@ static bool flight_open(Engine *e, Flight *f)
 {
     const CacheLimits *limits = &e->model->limits.cache;
     TRY(cached_batch_open(&f->batch, e->model) && cached_results_open(&f->results, e->model));
-    f->event = e->model->kernels->event_open();
+    f->event = e->model->kernels->event_open(false);
     f->sampled = allocate((size_t)limits->sequences, sizeof(Sequence *));
     f->probed = allocate((size_t)limits->sequences, sizeof(Sequence *));
     f->probe_rows = allocate((size_t)limits->rows, sizeof(int32_t));

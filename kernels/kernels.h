@@ -81,7 +81,7 @@ typedef struct Kernels {
     // library
     const char *(*own_products)(void);
 
-#define OPERATION(type, name, parameters) type(*name) parameters;
+#define OPERATION(type, name, parameters, names) type(*name) parameters;
 #define DEVICE_OPERATION(type, name, parameters) type(*name) parameters;
 #define GRAPH_OPERATION(type, name, parameters) type(*name) parameters;
 #define SIZE_OPERATION(type, name, parameters) type(*name) parameters;

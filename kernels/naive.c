@@ -15,7 +15,7 @@
 #include "kernels/cpu_device.h"
 #include "kernels/naive/pieces.h"
 
-#define OPERATION(type, name, parameters) static type name parameters;
+#define OPERATION(type, name, parameters, names) static type name parameters;
 #define SIZE_OPERATION(type, name, parameters) static type name parameters;
 #include "kernels/operations.h"
 
@@ -47,7 +47,7 @@ const Kernels kernels_cpu_naive = {
     .column_multiple = 1,
     .widest = INT64_MAX,
     .device = device,
-#define OPERATION(type, name, parameters) .name = name,
+#define OPERATION(type, name, parameters, names) .name = name,
 #define DEVICE_OPERATION(type, name, parameters) .name = cpu_##name,
 #define SIZE_OPERATION(type, name, parameters) .name = name,
 #include "kernels/operations.h"

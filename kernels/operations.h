@@ -1,4 +1,5 @@
-// Every operation, once: what it computes, its shapes, what stays exact, and a row (type returned, name, (parameters)).
+// Every operation, once: what it computes, its shapes, what stays exact, and a row (type returned, name, (parameters)),
+// with (their names) behind where kernels/profile.c passes them on: those operations queue work on a Stream s.
 // What T, C, Tensor, exact and other words mean is said at the head of kernels/kernels.h, to which this list belongs.
 //
 // It is included wherever each operation has to be named: kernels.h makes the members of its table from the rows, every
@@ -6,13 +7,17 @@
 // there; rows of a kind that is not defined become nothing.
 //   OPERATION          computes with activations, on one instruction set or in one precision
 //   DEVICE_OPERATION   the device's memory and queue, and what knows no activation: the same for all of them
+//   DEVICE_WORK        the same, where it queues work: a DEVICE_OPERATION unless defined
 //   GRAPH_OPERATION    the same, and NULL where nothing would be gained
 //   SIZE_OPERATION     a size that follows from shapes alone: it needs no device
 #ifndef OPERATION
-#define OPERATION(type, name, parameters)
+#define OPERATION(type, name, parameters, names)
 #endif
 #ifndef DEVICE_OPERATION
 #define DEVICE_OPERATION(type, name, parameters)
+#endif
+#ifndef DEVICE_WORK
+#define DEVICE_WORK(type, name, parameters, names) DEVICE_OPERATION(type, name, parameters)
 #endif
 #ifndef GRAPH_OPERATION
 #define GRAPH_OPERATION(type, name, parameters)
@@ -29,13 +34,15 @@ DEVICE_OPERATION(void, release, (void *p))
 // upload returns when host may be written again, download when it may be read, synchronize when all that is queued is
 // done; upload_rounded turns fp32 into the activation type (to nearest even), download_widened the other way (exact).
 // False comes after fail().
-DEVICE_OPERATION(void, upload, (Stream *s, void *device, const void *host, size_t bytes))
-DEVICE_OPERATION(bool, download, (Stream *s, void *host, const void *device, size_t bytes))
+DEVICE_WORK(void, upload, (Stream *s, void *device, const void *host, size_t bytes), (s, device, host, bytes))
+DEVICE_WORK(bool, download, (Stream *s, void *host, const void *device, size_t bytes), (s, host, device, bytes))
 DEVICE_OPERATION(bool, synchronize, (Stream *s))
-OPERATION(void, upload_rounded, (Stream *s, void *elements, const float *host, int64_t count))
-OPERATION(bool, download_widened, (Stream *s, float *host, const void *elements, int64_t count))
-DEVICE_OPERATION(void, zero, (Stream *s, void *p, size_t bytes))
-OPERATION(void, accumulate, (Stream *s, float *sum, const float *x, int64_t count)) // sum += x
+OPERATION(void, upload_rounded, (Stream *s, void *elements, const float *host, int64_t count),
+          (s, elements, host, count))
+OPERATION(bool, download_widened, (Stream *s, float *host, const void *elements, int64_t count),
+          (s, host, elements, count))
+DEVICE_WORK(void, zero, (Stream *s, void *p, size_t bytes), (s, p, bytes))
+OPERATION(void, accumulate, (Stream *s, float *sum, const float *x, int64_t count), (s, sum, x, count)) // sum += x
 DEVICE_OPERATION(size_t, memory_available, (void)) // bytes that allocate could give now
 
 // ---- work that the host does not wait for: copies from and to host_allocate's memory, which is left alone until an
@@ -43,13 +50,14 @@ DEVICE_OPERATION(size_t, memory_available, (void)) // bytes that allocate could 
 
 DEVICE_OPERATION(void *, host_allocate, (size_t bytes)) // zeroed; NULL after fail()
 DEVICE_OPERATION(void, host_release, (void *p))
-DEVICE_OPERATION(void, upload_later, (Stream *s, void *device, const void *host, size_t bytes))
-DEVICE_OPERATION(void, download_later, (Stream *s, void *host, const void *device, size_t bytes))
-DEVICE_OPERATION(Event *, event_open, (void)) // NULL after fail()
+DEVICE_WORK(void, upload_later, (Stream *s, void *device, const void *host, size_t bytes), (s, device, host, bytes))
+DEVICE_WORK(void, download_later, (Stream *s, void *host, const void *device, size_t bytes), (s, host, device, bytes))
+DEVICE_OPERATION(Event *, event_open, (bool timed)) // NULL after fail()
 DEVICE_OPERATION(void, event_close, (Event *e))
 DEVICE_OPERATION(void, event_record, (Stream *s, Event *e))
 DEVICE_OPERATION(bool, event_wait, (Event *e))
 DEVICE_OPERATION(bool, event_reached, (Event *e, bool *reached)) // does not wait; false as event_wait
+DEVICE_OPERATION(double, event_seconds, (Event *from, Event *to)) // between two timed ones that were waited for
 
 // A queue beside the default one, for work that overlaps with it: what is queued on s after stream_wait begins when
 // what was recorded with e is done. NULL after fail(). card: of the device, the same in every process and another for
@@ -73,18 +81,19 @@ GRAPH_OPERATION(void, graph_close, (Graph *g))
 // backward: each vocabulary row's chain over its tokens, ascending from zero, is added to dtable once.
 // y, dy (T, C); table (V, C); ids (T), all of them in [0, V); scratch (2·T)
 
-OPERATION(void, embedding_forward, (Stream *s, Tensor y, Tensor table, const int32_t *ids))
-OPERATION(void, embedding_backward, (Stream *s, float *dtable, Tensor dy, const int32_t *ids, int32_t *scratch))
+OPERATION(void, embedding_forward, (Stream *s, Tensor y, Tensor table, const int32_t *ids), (s, y, table, ids))
+OPERATION(void, embedding_backward, (Stream *s, float *dtable, Tensor dy, const int32_t *ids, int32_t *scratch),
+          (s, dtable, dy, ids, scratch))
 
 // ---- rows:  gather: y[n] = x[rows[n]];  scatter: dx[rows[n]] = dy[n], every other row zero; rows ascend, none twice
 // A bias under a matrix product (which then adds):  fill: every row of y = row;  its gradient, sum: drow += Σ dy[t],
 // in groups of NORM_ROWS rows ascending, then the groups, from zero.
 // y, dy (T, N); row (1, N); drow (N); partial (ceil(T / NORM_ROWS), N) is scratch.
 
-OPERATION(void, rows_gather, (Stream *s, Tensor y, Tensor x, const int32_t *rows))
-OPERATION(void, rows_scatter, (Stream *s, Tensor dx, Tensor dy, const int32_t *rows))
-OPERATION(void, rows_fill, (Stream *s, Tensor y, Tensor row))
-OPERATION(void, rows_sum, (Stream *s, float *drow, float *partial, Tensor dy))
+OPERATION(void, rows_gather, (Stream *s, Tensor y, Tensor x, const int32_t *rows), (s, y, x, rows))
+OPERATION(void, rows_scatter, (Stream *s, Tensor dx, Tensor dy, const int32_t *rows), (s, dx, dy, rows))
+OPERATION(void, rows_fill, (Stream *s, Tensor y, Tensor row), (s, y, row))
+OPERATION(void, rows_sum, (Stream *s, float *drow, float *partial, Tensor dy), (s, drow, partial, dy))
 
 // ---- RMSNorm (Zhang & Sennrich 2019, eq. 4; rounding points of transformers' Qwen3RMSNorm)
 //
@@ -98,10 +107,12 @@ OPERATION(void, rows_sum, (Stream *s, float *drow, float *partial, Tensor dy))
 // be dsum). dweight (C) gets groups of NORM_ROWS rows ascending; partial (ceil(T / NORM_ROWS), C) is its scratch.
 
 OPERATION(void, rmsnorm_forward,
-          (Stream *s, Tensor y, Tensor sum, float *rstd, Tensor x, Tensor residual, Tensor weight, float epsilon))
+          (Stream *s, Tensor y, Tensor sum, float *rstd, Tensor x, Tensor residual, Tensor weight, float epsilon),
+          (s, y, sum, rstd, x, residual, weight, epsilon))
 OPERATION(void, rmsnorm_backward,
           (Stream *s, Tensor dx, float *dweight, float *partial, Tensor dy, Tensor dsum, Tensor sum, Tensor weight,
-           const float *rstd))
+           const float *rstd),
+          (s, dx, dweight, partial, dy, dsum, sum, weight, rstd))
 
 // ---- QK-norm and RoPE in one: RMSNorm over each head's D numbers with one weight (D) for all heads, then the rotation
 // of pairs (i, i + D/2) by the angle position · theta^(-2i/D) (Su et al. 2021; transformers' rotate_half). The normed
@@ -115,13 +126,16 @@ OPERATION(void, rmsnorm_backward,
 // are not touched.
 
 OPERATION(void, rope_table,
-          (Stream *s, float *cosine, float *sine, int64_t positions, int64_t head_width, double theta))
+          (Stream *s, float *cosine, float *sine, int64_t positions, int64_t head_width, double theta),
+          (s, cosine, sine, positions, head_width, theta))
 OPERATION(void, qk_norm_rope_forward,
           (Stream *s, Tensor y, float *rstd, Tensor x, Tensor weight, const float *cosine, const float *sine,
-           const int32_t *positions, int64_t head_width, float epsilon))
+           const int32_t *positions, int64_t head_width, float epsilon),
+          (s, y, rstd, x, weight, cosine, sine, positions, head_width, epsilon))
 OPERATION(void, qk_norm_rope_backward,
           (Stream *s, Tensor dx, float *dweight, float *partial, Tensor dy, Tensor x, Tensor weight, const float *rstd,
-           const float *cosine, const float *sine, const int32_t *positions, int64_t head_width))
+           const float *cosine, const float *sine, const int32_t *positions, int64_t head_width),
+          (s, dx, dweight, partial, dy, x, weight, rstd, cosine, sine, positions, head_width))
 
 // ---- matrix products: every output is one chain over the summed index, ascending from zero (CPU and CUDA's fp32:
 // fused multiply-adds; CUDA's bf16: groups of 16 in a tensor core); with add it is added, finished, to the old value.
@@ -129,17 +143,18 @@ OPERATION(void, qk_norm_rope_backward,
 //   backward_input   dx (T, K) = dy (T, N) · w (N, K)
 //   backward_weight  dw (N, K) += dy (T, N)ᵀ · x (T, K)         dw is fp32
 
-OPERATION(void, matmul_forward, (Stream *s, Tensor y, Tensor x, Tensor w, bool add))
-OPERATION(void, matmul_backward_input, (Stream *s, Tensor dx, Tensor dy, Tensor w, bool add))
-OPERATION(void, matmul_backward_weight, (Stream *s, float *dw, Tensor dy, Tensor x))
+OPERATION(void, matmul_forward, (Stream *s, Tensor y, Tensor x, Tensor w, bool add), (s, y, x, w, add))
+OPERATION(void, matmul_backward_input, (Stream *s, Tensor dx, Tensor dy, Tensor w, bool add), (s, dx, dy, w, add))
+OPERATION(void, matmul_backward_weight, (Stream *s, float *dw, Tensor dy, Tensor x), (s, dw, dy, x))
 
 // ---- KV pages:  pages_write puts the new tokens' keys and values where page_table says; pages_copy makes page to[i] a
 // copy of page from[i], in an array of pages whose elements number page_elements(Hkv, D) each.
 // k, v (T, Hkv, D); pairs (count, 2) of from, to, on the device: no page is both, and none is twice a `to`
 
 SIZE_OPERATION(int64_t, page_elements, (int64_t kv_heads, int64_t head_width))
-OPERATION(void, pages_write, (Stream *s, Tensor k, Tensor v, const Attention *a))
-OPERATION(void, pages_copy, (Stream *s, void *pages, int64_t elements, const int32_t *pairs, int64_t count))
+OPERATION(void, pages_write, (Stream *s, Tensor k, Tensor v, const Attention *a), (s, k, v, a))
+OPERATION(void, pages_copy, (Stream *s, void *pages, int64_t elements, const int32_t *pairs, int64_t count),
+          (s, pages, elements, pairs, count))
 
 // ---- causal attention with grouped key/value heads, scale 1/sqrt(D): online softmax, no T×T array (Dao 2023)
 // q, out, dq, dout (T, H, D); k, v, dk, dv (T, Hkv, D); logsumexp, delta (T, H). k, v are not read with pages.
@@ -150,15 +165,18 @@ OPERATION(void, pages_copy, (Stream *s, void *pages, int64_t elements, const int
 
 SIZE_OPERATION(int64_t, attention_workspace, (int64_t sequences, int64_t positions, int64_t heads, int64_t head_width))
 OPERATION(void, attention_forward,
-          (Stream *s, Tensor out, float *logsumexp, Tensor q, Tensor k, Tensor v, const Attention *a))
+          (Stream *s, Tensor out, float *logsumexp, Tensor q, Tensor k, Tensor v, const Attention *a),
+          (s, out, logsumexp, q, k, v, a))
 OPERATION(void, attention_backward,
           (Stream *s, Tensor dq, Tensor dk, Tensor dv, float *delta, Tensor dout, Tensor q, Tensor k, Tensor v,
-           Tensor out, const float *logsumexp, const Attention *a))
+           Tensor out, const float *logsumexp, const Attention *a),
+          (s, dq, dk, dv, delta, dout, q, k, v, out, logsumexp, a))
 
 // ---- SwiGLU (Shazeer 2020):  y = silu(gate) · up.   all (T, F); backward: dgate may be gate, dup may be up.
 
-OPERATION(void, swiglu_forward, (Stream *s, Tensor y, Tensor gate, Tensor up))
-OPERATION(void, swiglu_backward, (Stream *s, Tensor dgate, Tensor dup, Tensor dy, Tensor gate, Tensor up))
+OPERATION(void, swiglu_forward, (Stream *s, Tensor y, Tensor gate, Tensor up), (s, y, gate, up))
+OPERATION(void, swiglu_backward, (Stream *s, Tensor dgate, Tensor dup, Tensor dy, Tensor gate, Tensor up),
+          (s, dgate, dup, dy, gate, up))
 
 // ---- the LM head with its loss, the one place where a log-probability is made
 //
@@ -176,11 +194,13 @@ OPERATION(void, swiglu_backward, (Stream *s, Tensor dgate, Tensor dup, Tensor dy
 SIZE_OPERATION(int64_t, head_workspace, (int64_t rows, int64_t vocabulary))
 OPERATION(void, head_forward,
           (Stream *s, float *logprob, float *entropy, float *logsumexp, int32_t *best, Tensor x, Tensor w,
-           const int32_t *targets, float temperature, int64_t n_live, float *workspace))
+           const int32_t *targets, float temperature, int64_t n_live, float *workspace),
+          (s, logprob, entropy, logsumexp, best, x, w, targets, temperature, n_live, workspace))
 OPERATION(void, head_backward,
           (Stream *s, Tensor dx, float *dweight, Tensor x, Tensor w, const int32_t *targets, float temperature,
            int64_t n_live, const float *logsumexp, const float *entropy, const float *dlogprob, const float *dentropy,
-           float *workspace))
+           float *workspace),
+          (s, dx, dweight, x, w, targets, temperature, n_live, logsumexp, entropy, dlogprob, dentropy, workspace))
 
 // ---- the sampler: a token for each row of the head
 //
@@ -200,14 +220,15 @@ OPERATION(void, head_backward,
 SIZE_OPERATION(int64_t, sample_workspace, (int64_t rows, int64_t vocabulary))
 OPERATION(void, head_sample,
           (Stream *s, int32_t *token, float *logprob, float *processed, float *entropy, Tensor x, Tensor w,
-           const SampleRow *rows, int64_t n_live, float *workspace))
+           const SampleRow *rows, int64_t n_live, float *workspace),
+          (s, token, logprob, processed, entropy, x, w, rows, n_live, workspace))
 
 // ---- tokens on the device, so that a step may begin before the host has seen the last one's: ids[t] < 0 becomes
 // kept[-1 - ids[t]];  kept[slots[n]] = token[n].   ids (T); token, slots (N)
 
-DEVICE_OPERATION(void, tokens_take, (Stream *s, int32_t *ids, int64_t count, const int32_t *kept))
-DEVICE_OPERATION(void, tokens_keep,
-                 (Stream *s, int32_t *kept, const int32_t *token, const int32_t *slots, int64_t count))
+DEVICE_WORK(void, tokens_take, (Stream *s, int32_t *ids, int64_t count, const int32_t *kept), (s, ids, count, kept))
+DEVICE_WORK(void, tokens_keep, (Stream *s, int32_t *kept, const int32_t *token, const int32_t *slots, int64_t count),
+            (s, kept, token, slots, count))
 
 // ---- optimizer.  tensor: the tensor's number in the manifest; offset: global offset of its element 0 here. Neither
 // the shard nor its rank is known: the same element gets the same update wherever it lives.
@@ -222,11 +243,13 @@ DEVICE_OPERATION(void, tokens_keep,
 
 OPERATION(void, adamw,
           (Stream *s, void *weight, float *master, void *m, void *v, const float *gradient, int64_t count,
-           const AdamW *settings, int64_t tensor, int64_t offset))
-OPERATION(void, square_sums, (Stream *s, float *sums, const float *x, int64_t count))
+           const AdamW *settings, int64_t tensor, int64_t offset),
+          (s, weight, master, m, v, gradient, count, settings, tensor, offset))
+OPERATION(void, square_sums, (Stream *s, float *sums, const float *x, int64_t count), (s, sums, x, count))
 // clang-format on
 
 #undef OPERATION
 #undef DEVICE_OPERATION
+#undef DEVICE_WORK
 #undef GRAPH_OPERATION
 #undef SIZE_OPERATION

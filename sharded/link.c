@@ -102,7 +102,7 @@ bool link_open(DeviceLink *l, const Kernels *k, Communicator *c)
         return true;
     TRY(choose(&nccl, k, c));
     if (nccl)
-        TRY((l->stream = k->stream_open()) != NULL && (l->behind = k->event_open()) != NULL &&
+        TRY((l->stream = k->stream_open()) != NULL && (l->behind = k->event_open(false)) != NULL &&
             (l->nccl = nccl_open(c)) != NULL);
     l->open = nccl;
     c->bytes = sent;
@@ -129,7 +129,7 @@ bool link_begin(DeviceLink *l, Transfer *t, const char *what, ...)
     va_list arguments;
     TRY(link_wait(l, t));
     if (t->done == NULL)
-        TRY((t->done = l->kernels->event_open()) != NULL);
+        TRY((t->done = l->kernels->event_open(false)) != NULL);
     va_start(arguments, what);
     vsnprintf(t->what, sizeof t->what, what, arguments);
     va_end(arguments);

@@ -4,7 +4,7 @@
 #include <assert.h>
 #include <omp.h>
 
-#define OPERATION(type, name, parameters) static type cpu_##name parameters;
+#define OPERATION(type, name, parameters, names) static type cpu_##name parameters;
 #define SIZE_OPERATION(type, name, parameters) static type cpu_##name parameters;
 #include "kernels/operations.h"
 
@@ -61,7 +61,7 @@ const Kernels TABLE_NAME(CPU_VARIANT) = {
     .column_multiple = 1,
     .widest = INT64_MAX,
     .device = cpu_device,
-#define OPERATION(type, name, parameters) .name = cpu_##name,
+#define OPERATION(type, name, parameters, names) .name = cpu_##name,
 #define DEVICE_OPERATION(type, name, parameters) .name = cpu_##name,
 #define SIZE_OPERATION(type, name, parameters) .name = cpu_##name,
 #include "kernels/operations.h"

@@ -66,7 +66,7 @@ Kernels make_table()
     cuda_sizes(&table, PRECISION_BITS == 32);
     table.device = device_describe;
     table.own_products = product_own_shapes;
-#define OPERATION(type, name, parameters) table.name = name;
+#define OPERATION(type, name, parameters, names) table.name = name;
 #define DEVICE_OPERATION(type, name, parameters) table.name = device_##name;
 #define GRAPH_OPERATION(type, name, parameters) table.name = device_##name;
 #include "kernels/operations.h"

@@ -230,10 +230,10 @@ void device_download_later(Stream *s, void *host, const void *device, size_t byt
     device_check(cudaMemcpyAsync(host, device, bytes, cudaMemcpyDeviceToHost, stream_of(s)), "copying from the GPU");
 }
 
-Event *device_event_open(void)
+Event *device_event_open(bool timed)
 {
     cudaEvent_t event = NULL;
-    cudaError_t result = cudaEventCreateWithFlags(&event, cudaEventDisableTiming);
+    cudaError_t result = cudaEventCreateWithFlags(&event, timed ? cudaEventDefault : cudaEventDisableTiming);
     if (result == cudaSuccess)
         return (Event *)(void *)event;
     cudaGetLastError();
@@ -264,6 +264,13 @@ bool device_event_reached(Event *e, bool *reached)
     else
         device_check(result, "the operations up to here");
     return healthy();
+}
+
+double device_event_seconds(Event *from, Event *to)
+{
+    float milliseconds = 0;
+    device_check(cudaEventElapsedTime(&milliseconds, event_of(from), event_of(to)), "the time between two events");
+    return milliseconds / 1e3;
 }
 
 // ---- a stream beside the default one

@@ -53,7 +53,7 @@ const char *product_own_shapes(void); // likewise: Kernels.own_products
 void attention_decode(Stream *s, Tensor out, float *logsumexp, Tensor q,
                       const Attention *a); // sequences with one new token
 
-#define OPERATION(type, name, parameters) type name parameters;
+#define OPERATION(type, name, parameters, names) type name parameters;
 #include "kernels/operations.h"
 
 } // namespace PRECISION
