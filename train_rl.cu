@@ -155,7 +155,7 @@ static bool train(Rl *s)
     TRY(evaluation_if_due(&s->evaluation));
     while (run_goes_on(&s->run)) {
         // a judge or grader that ends the run must not cost what was learned before
-        if (!step(s))
+        if (!(run_profile_begins(&s->run) && step(s) && run_profile_ends(&s->run)))
             return error_kind() == ERROR_STOPPED || s->sampled || s->ranks.failed ? false : run_save_and_fail(&s->run);
         if (run_saves(&s->run)) // before an evaluation, which may take long, and is repeated on resume if it is missing
             TRY(run_save(&s->run) || run_keep_model(&s->run));

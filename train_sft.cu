@@ -71,7 +71,7 @@ static bool train(Sft *s)
     TRY(evaluation_if_due(&s->evaluation.of));
     TRY((s->prefetch = prefetch_open(&s->data.train, s->run.step, s->run.steps, s->ranks.rank, s->ranks.size)) != NULL);
     while (run_goes_on(&s->run)) {
-        TRY(train_step(s));
+        TRY(run_profile_begins(&s->run) && train_step(s) && run_profile_ends(&s->run));
         if (run_saves(&s->run)) // before an evaluation, which may take long, and is repeated on resume if it is missing
             TRY(run_save(&s->run) || run_keep_model(&s->run));
         TRY(evaluation_if_due(&s->evaluation.of));

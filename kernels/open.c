@@ -2,6 +2,7 @@
 // The loops of kernels/naive.c, with the bits of AVX2, are for readers and tests. The CUDA kernels are there where nvcc
 // was (HAVE_CUDA), and whether a GPU is, they say themselves.
 #include "kernels/cuda_sizes.h"
+#include "kernels/profile.h"
 #include "system/machine.h"
 #include "system/start.h"
 #include <omp.h>
@@ -91,7 +92,7 @@ const Kernels *kernels_open(const char *device, int threads)
     if (!known(device))
         return NULL;
     threads_use(threads);
-    return open_device(device);
+    return profile_table(open_device(device));
 }
 
 // A GPU that is not here is planned for by its sizes alone.

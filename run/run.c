@@ -208,6 +208,9 @@ static void tell_of_start(Run *run, const char *from, int64_t last, const char *
                  run->step, again, again == 1 ? "is" : "are");
     else if (from != NULL)
         log_note(&run->log, "going on from %s, after step %" PRId64, from, run->step);
+    if (run->o.profile_step > 0 && run->o.profile_step <= run->step)
+        log_note(&run->log, "--profile-step %" PRId64 ": that step is made already, and is not timed",
+                 run->o.profile_step);
     if (from != NULL && run->longer > 0)
         log_note(&run->log, "it had %" PRId64 " steps and has %" PRId64 " now; the bits of those that are made stay",
                  run->longer, run->steps);
@@ -256,6 +259,9 @@ bool run_open(Run *run, const Options *options, bool *resumed)
     LogFacts facts = {0};
     uint64_t bytes;
     run->lock = -1;
+    TRY(run->o.profile_step <= run->steps ||
+        fail_as(ERROR_USAGE, "--profile-step %" PRId64 ": the run has %" PRId64 " steps", run->o.profile_step,
+                run->steps));
     TRY(run_is_alone(run) || comm_same_json(run->ranks, run->identity, "data, model and machine"));
     bool ok = path_in(&log, run, "log.jsonl") && (!run_is_first(run) || begin(run, &path, &warnings)) &&
               (path.size < sizeof from.path || fail("%s: the path is too long", path.data));

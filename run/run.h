@@ -8,6 +8,7 @@
 //   OUT/lock               held while a program writes there
 //   OUT/model/             the exported Hugging Face folder
 //   OUT/nonfinite.jsonl    one object for each update whose loss or gradient was not finite
+//   OUT/profile.json       where the time of --profile-step went
 //   OUT/STOP, OUT/SAVE     made by the user: an end as after a signal; a checkpoint after this step
 #ifndef RUN_H
 #define RUN_H
@@ -36,6 +37,7 @@
     ROW(IN, eval_every,       integer, "0",    ">= 0",            run, NEUTRAL, "steps between evaluations; 0: at start and end") \
     ROW(IN, on_nonfinite,     text,    "stop", "",                run, NEUTRAL, "loss or gradient not finite: stop, or skip:N") \
     ROW(IN, log_every,        integer, "1",    "> 0",             run, NEUTRAL, "steps between lines on the terminal") \
+    ROW(IN, profile_step,     integer, "0",    ">= 0",            run, NEUTRAL, "a step to time, operation by operation; 0: none") \
     ROW(IN, export_dtype,     choice,  "bf16", EXPORT_TYPES,      run, NEUTRAL, "type of the weights in OUT/model")
 // clang-format on
 OPTION_GROUP(RunOptions, RUN_ROWS)
@@ -184,6 +186,11 @@ typedef struct JumpFacts {
 // then added.
 bool jump_seen(Recent *recent, double loss, double norm, JumpFacts *facts);
 void run_tell_jump(Run *run, double loss, double norm, const char *advice); // on the terminal, not after every step
+
+// ---- where the time of a step goes (profile.c): around each, and nothing but for the one of --profile-step
+
+bool run_profile_begins(Run *run);
+bool run_profile_ends(Run *run); // shows the table, and writes OUT/profile.json
 
 // ---- what a run shows (announce.c)
 

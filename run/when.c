@@ -1,5 +1,6 @@
 // When a run saves, evaluates and gives up: by its steps, by the clock, and by the time that a signal leaves; and how
 // it then ends.
+#include "kernels/profile.h"
 #include "run/run_internal.h"
 #include "system/signals.h"
 #include "system/phase.h"
@@ -72,10 +73,10 @@ bool run_update_goes_on(void *context, int64_t done, int64_t all)
 bool run_updates_end(Run *run)
 {
     run->updates_seconds = clock_seconds() - run->updates_begin;
-    run->updates = 0;
     if (!run->stepped)
         run_announce_again(run);
     run->stepped = true;
+    run->updates = 0;
     run->step++;
     return run->step == run->steps || run_settle(run, false); // the last step is saved in any case
 }
@@ -88,6 +89,8 @@ bool run_prepare(const RunOptions *o)
              "stopping: a step that is not done within %g seconds is given up, the last whole state is saved "
              "(again: at once)\n",
              o->stop_within);
+    if (o->profile_step > 0)
+        profile_prepare();
     return run_skips_read(&skips, o->on_nonfinite) && signals_install(answer);
 }
 

@@ -71,8 +71,17 @@ cuda_learns_what_the_cpu_learns() {
     proved "the losses of three steps are the CPU's: within 2^-8 in bf16, 2e-6 in fp32"
 }
 
+# OUT, STEP: of two layers, each micro-batch asks for seven gradients of weights and seven of inputs.
+counts_products() {
+    grep -qx '  "step": '"$2"',' "$1/profile.json" || failed "profile.json is not of step $2"
+    awk '/"operation"/ { name = $2 } /"calls"/ { calls[name] += $2 }
+        END { w = calls["\"matmul_backward_weight\","]; exit !(w > 0 && w % 14 == 0 && calls["\"matmul_backward_input\","] == w) }' \
+        "$1/profile.json" || failed "other numbers of products than the layers ask for: $(cat "$1/profile.json")"
+}
+
 a_run_on_cuda_has_one_result() {
-    wants 0 on_simt --out "$work/layer" --recompute layer
+    wants 0 on_simt --out "$work/layer" --recompute layer --profile-step 2
+    counts_products "$work/layer" 2
     same_run "$work/bf16" "$work/layer" "CUDA: recomputed layers give the same bits"
     SIMT_SEED=7 wants 0 on_simt --out "$work/order" --save-every 1
     same_run "$work/bf16" "$work/order" "CUDA: threads in another order give the same bits"
@@ -125,8 +134,10 @@ cuda_reinforces_on_policy() {
     common=(--template chatml --model "$work/begun" --data "$work/rl-data/rl" --steps 2 --prompts-per-step 2 --prompts-per-update 1
         --samples-per-prompt 3 --max-prompt-tokens 96 --max-new-tokens 6 --overlong-buffer 5 --micro-batch-tokens 128 --slots 1 --lr 1e-3)
     wants 0 build/simt/race/train_rl "${common[@]}" --out "$work/rl" --device cuda >"$work/stdout" 2>"$work/stderr"
-    wants 0 build/simt/race/train_rl "${common[@]}" --out "$work/rl-few" --device cuda --sequences 2 --pass-tokens 9 \
+    wants 0 build/simt/race/train_rl "${common[@]}" --out "$work/rl-few" --device cuda --sequences 2 --pass-tokens 9 --profile-step 1 \
         >"$work/stdout" 2>"$work/stderr"
+    counts_products "$work/rl-few" 1
+    grep -q '"graph_launch"' "$work/rl-few/profile.json" || failed "no graph is among the operations"
     diff -r "$work/rl/rollouts" "$work/rl-few/rollouts" >"$work/stderr" || failed "other batches give other responses"
     cmp "$work/rl/model/model.safetensors" "$work/rl-few/model/model.safetensors" || failed "other batches give other weights"
     proved "CUDA: two steps of reinforcement learning in bf16, every ratio of their first updates exactly 1"

@@ -36,6 +36,26 @@ a_run_has_one_result() {
     same_bits_with_other "AVX2 gives the bits of AVX-512" DEREASON_CPU=avx2
 }
 
+# Step 3 has two micro-batches through two layers of seven products; calls on the CPU come one after the other.
+a_step_is_timed() {
+    local out=$work/timed
+    wants 0 train "$out" --profile-step 3
+    same_run "$calm" "$out" "a step that is timed keeps its bits"
+    [ "$(grep -c ' by its kernels:$' "$work/stdout")" = 1 ] || failed "not one table is shown"
+    grep -qE '^  matmul_forward +28 ' "$work/stdout" || failed "not 28 products forward are shown"
+    grep -qE '^  sum of the kernels .* not in any kernel ' "$work/stdout" || failed "what is in no kernel is not said"
+    [ "$(grep -c '"step": 3,' "$out/profile.json")" = 1 ] || failed "profile.json is not of step 3"
+    awk '/^  "seconds"/ { step = $2 + 0 } /^  "kernel_seconds"/ { kernels = $2 + 0 } /^      "seconds"/ { sum += $2 }
+        END { exit !(step >= kernels && kernels > 0 && (sum - kernels) ^ 2 < (1e-9 * kernels) ^ 2) }' "$out/profile.json" ||
+        failed "operations, their sum and the step do not fit: $(head -n 4 "$out/profile.json")"
+    wants 0 train "$out" --profile-step 3
+    grep -q '^--profile-step 3: that step is made already' "$work/stdout" || failed "a step that was made is passed over in silence"
+    wants 2 train "$work/none" --profile-step 25
+    says "--profile-step 25: the run has 24 steps"
+    rm -rf "$out" "$work/none"
+    proved "--profile-step: one table, whose operations add up to no more than the step; a step that never comes is refused"
+}
+
 # Leaves $work/stopped, a run with several checkpoints and steps before it, for what follows.
 sigterm_stops_with_75() {
     stopped_run "$work/stopped"
@@ -185,6 +205,7 @@ a_damaged_checkpoint_is_noticed() {
 }
 
 a_run_has_one_result
+a_step_is_timed
 sigterm_stops_with_75
 kill_9_loses_nothing
 second_signal_ends_at_once

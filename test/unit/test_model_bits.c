@@ -1,10 +1,12 @@
 // What stays the same, bit for bit, when a step is computed in another way: recomputation, packing, threads, vector
 // width, twice. And what is only close, with its bound: gradients of the same documents in other micro-batches, finite
 // differences.
+#include "kernels/profile.h"
 #include "test/support/backends.h"
 #include "test/support/device.h"
 #include "test/support/tiny.h"
 #include <omp.h>
+#include <pthread.h>
 
 static const int32_t LENGTHS[] = {137, 1, 300, 64, 2, 33};
 enum { DOCUMENTS = 6 };
@@ -330,6 +332,122 @@ static void hooks_see_every_layer_in_order_and_finished_gradients(void **state)
     }
 }
 
+// ---- a profile (kernels/profile.h). From here on kernels_open gives the table that can be timed: this comes last.
+
+static Profile profile_of(Model *m, const TinyBatch *b)
+{
+    Profile p;
+    assert_ok(profile_begin());
+    run_step(m, &b->ragged, b->ragged.trained);
+    assert_ok(profile_end(&p));
+    return p;
+}
+
+// Of all shapes together.
+static ProfileRow profiled(const Profile *p, const char *operation)
+{
+    ProfileRow all = {.operation = operation};
+    for (size_t i = 0; i < p->count; i++)
+        if (strcmp(p->rows[i].operation, operation) == 0) {
+            all.calls += p->rows[i].calls;
+            all.flops += p->rows[i].flops;
+        }
+    return all;
+}
+
+static void *clear_elsewhere(void *kernels)
+{
+    float x[4];
+    ((const Kernels *)kernels)->zero(NULL, x, sizeof x);
+    return NULL;
+}
+
+static void a_profile_counts_what_the_layers_ask_for_and_changes_no_bit(void **state)
+{
+    static const struct {
+        const char *operation;
+        int64_t a_layer, beside;
+    } asked[] = {{"matmul_forward", 7, 0},
+                 {"matmul_backward_input", 7, 0},
+                 {"matmul_backward_weight", 7, 0},
+                 {"attention_forward", 1, 0},
+                 {"attention_backward", 1, 0},
+                 {"rmsnorm_forward", 2, 1},
+                 {"rmsnorm_backward", 2, 1},
+                 {"qk_norm_rope_forward", 2, 0},
+                 {"qk_norm_rope_backward", 2, 0},
+                 {"swiglu_forward", 1, 0},
+                 {"swiglu_backward", 1, 0},
+                 {"embedding_forward", 0, 1},
+                 {"embedding_backward", 0, 1},
+                 {"head_forward", 0, 1},
+                 {"head_backward", 0, 1},
+                 {"graph_launch", 0, 0},
+                 {"adamw", 0, 0}};
+    const ModelConfig *c = &TINY_CONFIG;
+    int64_t q = c->heads * c->head_width, kv = c->kv_heads * c->head_width, L = c->layers;
+    double weights =
+        (double)(L * c->width * (2 * q + 2 * kv + 3 * c->feed_forward)); // elements of the layers' matrices
+    Model plain, m;
+    TinyBatch *b = packed(0, DOCUMENTS);
+    open_kind(&plain, 0, false);
+    run_step(&plain, &b->ragged, b->ragged.trained);
+    profile_prepare();
+    open_kind(&m, 0, false);
+    pthread_t other;
+    assert_ok(profile_begin());
+    assert_int_equal(pthread_create(&other, NULL, clear_elsewhere, (void *)m.kernels), 0);
+    assert_int_equal(pthread_join(other, NULL), 0);
+    Profile p;
+    assert_ok(profile_end(&p));
+    assert_int_equal(p.count, 0);                // only the thread that has begun is asked
+    run_step(&m, &b->ragged, b->ragged.trained); // not profiled
+    assert_ok(gradients_clear(&m));
+    p = profile_of(&m, b);
+    for (size_t i = 0; i < sizeof asked / sizeof asked[0]; i++)
+        assert_int_equal(profiled(&p, asked[i].operation).calls, asked[i].a_layer * L + asked[i].beside);
+    const char *const products[] = {"matmul_forward", "matmul_backward_input", "matmul_backward_weight"};
+    for (int i = 0; i < 3; i++)
+        assert_true(profiled(&p, products[i]).flops == 2 * (double)b->ragged.tokens * weights);
+    double sum = 0;
+    for (size_t i = 0; i < p.count; i++) {
+        assert_true(p.rows[i].seconds >= 0 && (i == 0 || p.rows[i].of_operation <= p.rows[i - 1].of_operation));
+        sum += p.rows[i].seconds;
+    }
+    assert_true(p.kernels > 0 && p.kernels <= p.seconds); // calls of one thread, one after the other
+    assert_float_equal(p.kernels, sum, 1e-9 * sum);       // the same numbers in another order
+    same_gradients(&plain, &m, "profiled");
+    profile_free(&p);
+    model_close(&plain);
+    model_close(&m);
+    free(b);
+}
+
+// Pairs of a token and one that it sees: as many as counted where all documents are as long, more where they are not.
+static void attention_has_at_least_the_operations_of_its_profile(void **state)
+{
+    const ModelConfig *c = &TINY_CONFIG;
+    for (int ragged = 0; ragged < 2; ragged++) {
+        Model m;
+        TinyBatch *b = allocate(1, sizeof *b);
+        assert_non_null(b);
+        double pairs = 0;
+        for (int d = 0; d < 3; d++) {
+            int32_t length = 40 + ragged * 7 * d;
+            tiny_add(b, (uint32_t)d, length);
+            pairs += (double)length * (length + 1) / 2;
+        }
+        open_kind(&m, 0, false);
+        Profile p = profile_of(&m, b);
+        double forward = profiled(&p, "attention_forward").flops, backward = profiled(&p, "attention_backward").flops;
+        double exact = (double)(c->layers * 2 * 2 * c->heads * c->head_width) * pairs;
+        assert_true(backward == 2.5 * forward && (ragged ? forward < exact : forward == exact));
+        profile_free(&p);
+        model_close(&m);
+        free(b);
+    }
+}
+
 static void a_token_outside_the_vocabulary_is_refused(void **state)
 {
     Model m;
@@ -355,6 +473,8 @@ int main(void)
         cmocka_unit_test(an_empty_micro_batch_adds_nothing),
         cmocka_unit_test(hooks_see_every_layer_in_order_and_finished_gradients),
         cmocka_unit_test(a_token_outside_the_vocabulary_is_refused),
+        cmocka_unit_test(a_profile_counts_what_the_layers_ask_for_and_changes_no_bit),
+        cmocka_unit_test(attention_has_at_least_the_operations_of_its_profile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
