@@ -108,6 +108,20 @@ judge() {
     note "$part" "$name" "$status" "$took" "$last"
 }
 
+# Beside what runs between the two, every 100 ms: the card's clock, its power, and what holds the clock down.
+clocks="" # the process
+clocks_begin() { # NAME
+    if [ -z "$dry" ] && command -v nvidia-smi >/dev/null; then
+        nvidia-smi -i 0 --query-gpu=clocks.sm,power.draw,clocks_event_reasons.active --format=csv -lms 100 >"$folder/clocks-$1.csv" 2>&1 &
+        clocks=$!
+    fi
+}
+clocks_end() {
+    [ -z "$clocks" ] || { kill "$clocks"; wait "$clocks"; } 2>/dev/null
+    clocks=""
+}
+trap clocks_end EXIT
+
 # ---- the parts
 
 part_environment() {
@@ -190,7 +204,9 @@ part_benchmarks() {
     if [ -s "$ceilings" ] && [ -z "$smoke" ]; then # two words, not quoted
         bench+=(--ceilings $(sed -n 's/.*"copy_gbps": \([0-9.]*\), "product_tflops": \([0-9.]*\).*/\1 \2/p' "$ceilings"))
     fi
+    clocks_begin kernels-alone
     job benchmarks kernels 75 "${ours[@]}" "${bench[@]}" --json "$folder/bench.jsonl"
+    clocks_end
     job benchmarks "head over our own products" 20 "${ours[@]}" DEREASON_MATMUL=own "${bench[@]}" --only head_ \
         --model 4B --json "$folder/bench-own.jsonl"
     job benchmarks "kernels, PyTorch" 60 "$python" lab/bench/peers.py --device $torch_device --models $models \
@@ -212,11 +228,14 @@ part_generate() {
         --device $torch_device ${smoke:+--no-compile}
 }
 
+# Steps by the clock, then one by its kernels: where a kernel takes longer than alone, the clocks beside both may say why.
 part_step() {
     local length
     for length in $lengths; do
+        clocks_begin "steps-of-$length"
         job step "train_sft, documents of $length" 100 "${ours[@]}" "$python" lab/bench/step_sft.py \
             --program "$programs/train_sft" --config $config --tokens $length --global-batch $((step_tokens / length))
+        clocks_end
     done
 }
 

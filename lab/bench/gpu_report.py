@@ -4,10 +4,12 @@
     gpu_report.py FOLDER RESULTS      reads FOLDER (build/gpu_check), writes into RESULTS, prints a summary
 """
 
+import collections
 import glob
 import json
 import os
 import re
+import statistics
 import subprocess
 import sys
 
@@ -168,6 +170,42 @@ def step_table(steps):
     return out
 
 
+def profile_section(steps):
+    """The operations of the profiled steps, with their times per shape, and what is in none of them."""
+    out = []
+    for s in steps:
+        if "profile" not in s:
+            continue
+        p = s["profile"]
+        rest = p["seconds"] - p["kernel_seconds"]
+        out += [f'Documents of {s["tokens"]}, step {p["step"]}: {1e3 * p["seconds"]:.0f} ms by the clock, {1e3 * p["kernel_seconds"]:.0f} ms in '
+                f'kernels, {1e3 * rest:.0f} ms = {100 * rest / p["seconds"]:.1f}% in none.', "",
+                "| operation | shape | calls | ms | share | TFLOP/s |", "|---|---|---|---|---|---|"]
+        for o in p["operations"]:
+            rate = f'{o["flops"] / o["seconds"] / 1e12:.3g}' if o.get("flops") and o["seconds"] else ""
+            out.append(f'| {o["operation"]} | {o.get("shape", "")} | {o["calls"]} | {1e3 * o["seconds"]:.1f} | '
+                       f'{100 * o["seconds"] / p["seconds"]:.1f}% | {rate} |')
+        own = s.get("own_products") or "none"
+        out += ["", f"Products that cuBLASLt was asked for and our own kernel made: {own}.", ""]
+    return out
+
+
+def clocks_section(folder):
+    """Medians over the samples that had at least half of the highest power: those in which the card was at work."""
+    out = []
+    for path in sorted(glob.glob(f"{folder}/clocks-*.csv")):
+        found = re.findall(r"^(\d+) MHz, ([0-9.]+) W, (0x[0-9a-fA-F]+)", read_text(path), re.MULTILINE)
+        busy = [f for f in found if 2 * float(f[1]) >= max(float(g[1]) for g in found)]
+        if not busy:
+            continue
+        reasons = collections.Counter(f"0x{int(f[2], 16):x}" for f in busy).most_common(3)
+        held = ", ".join(f"{name} in {100 * count / len(busy):.0f}%" for name, count in reasons)
+        out.append(f"- {os.path.basename(path)[7:-4]}: {statistics.median(int(f[0]) for f in busy):.0f} MHz, "
+                   f"{statistics.median(float(f[1]) for f in busy):.0f} W (medians of {len(busy)} samples at work); "
+                   f"clocks_event_reasons {held}")
+    return out
+
+
 # ---- generation
 
 
@@ -285,6 +323,7 @@ def page(folder, found):
                          ("Kernels", ceilings + kernel_table(kernels) if kernels else []),
                          ("Generation with Qwen3-4B", generation_table(found["generation"]) if found["generation"] else []),
                          ("A training step of Qwen3-4B", steps),
+                         ("Where the time of a step goes", profile_section(found["steps"]) + found["clocks"]),
                          ("A GRPO step of Qwen3-4B", rl_table(found["rl"]) if found["rl"] else []),
                          ("Aims", aims(kernels, found["steps"]) + generation_aims(found["generation"]))):
         out += ["", f"## {title}", ""] + lines if lines else []
@@ -302,7 +341,7 @@ def main():
     steps = read_steps(folder, machine["product_tflops"] * 1e12 if machine else None)
     found = {"card": card, "date": date, "environment": environment.splitlines(), "parts": read_lines(f"{folder}/parts.jsonl"),
              "chains": read_lines(f"{folder}/chains.jsonl"), "machine": machine, "kernels": kernels, "steps": steps,
-             "generation": read_generation(folder), "rl": read_rl(folder),
+             "clocks": clocks_section(folder), "generation": read_generation(folder), "rl": read_rl(folder),
              "torch_ceilings": read_lines(f"{folder}/ceilings.jsonl"), "torch": read_lines(f"{folder}/peers.jsonl")}
     with open(path + ".json", "w") as file:
         json.dump(found, file, indent=1)

@@ -1,6 +1,7 @@
 """Times train_sft itself: a Qwen3 from random weights on documents of --tokens random tokens, all trained but the first of each.
 Prints one JSON line.
 
+One more step is timed operation by operation, and its profile.json (docs/formats.md) is "profile".
 The options are the first of a list, from the fastest to the one that takes least memory, whose --plan fits the card with a
 gibibyte to spare. The run is ended (killed: one that ends by itself would save 48 GB) after --steps steps; tokens a second come
 from the clock of log.jsonl, from one step's line to the next, the first step left out. Peak memory is what nvidia-smi saw at
@@ -59,7 +60,7 @@ class MemoryWatch(threading.Thread):
 def command(options, folder, memory):
     words = [options.program, "--init", options.config, "--data", f"{folder}/rows.jsonl", "--out", f"{folder}/out",
              "--device", options.device, "--seq-len", str(options.tokens), "--global-batch", str(options.global_batch),
-             "--slots", "1", "--steps", "100000", "--resume", "none"]
+             "--slots", "1", "--steps", "100000", "--resume", "none", "--profile-step", str(options.steps + 1)]
     for name, value in memory.items():
         words += [f"--{name}", str(value)]
     return words
@@ -92,10 +93,10 @@ def log_lines(folder):
 
 
 def watch_run(options, folder, memory):
-    """The log's lines of the steps, and what the program said; the program is ended when they are enough."""
+    """The log's lines of the steps, and what the program said; the program is ended when the step behind them has its profile."""
     with open(f"{folder}/said", "w") as said:
         program = subprocess.Popen(command(options, folder, memory), stdout=said, stderr=said)
-        while program.poll() is None and len(log_lines(folder)) < options.steps:
+        while program.poll() is None and not os.path.exists(f"{folder}/out/profile.json"):
             time.sleep(0.05)
         program.kill()
         program.wait()
@@ -117,16 +118,19 @@ def measure(options, folder):
     whole = time.monotonic() - start
     watch.over.set()
     watch.join()
-    if len(lines) < 2:
-        sys.exit(f"step_sft.py: no two steps were made:\n{said}")
+    if not os.path.exists(f"{folder}/out/profile.json"):
+        sys.exit(f"step_sft.py: the steps were not made:\n{said}")
     first = lines[0]["tokens"] / lines[0]["tokens_per_second"]
     seconds = [b["seconds"] - a["seconds"] for a, b in zip(lines, lines[1:])]
     tokens = lines[1]["tokens"]
+    with open(f"{folder}/out/profile.json") as file:
+        profile = json.load(file)
+    own = re.search(r"^matrix products of our own kernel[^:]*: (.*)", said, re.MULTILINE)
     return {"step": "dereason", "model": options.config, "tokens": options.tokens, "tokens_a_step": tokens,
             "tokens_per_second": round(tokens / statistics.median(seconds), 1), "step_seconds": [round(s, 4) for s in seconds],
             "first_step_seconds": round(first, 3), "start_seconds": round(whole - first - sum(seconds), 1),
             **memory, "planned_bytes": planned, "peak_bytes": watch.peak, "losses": [line["loss"] for line in lines],
-            "grad_norms": [line["grad_norm"] for line in lines]}
+            "grad_norms": [line["grad_norm"] for line in lines], "profile": profile, "own_products": own[1] if own else ""}
 
 
 def main():
