@@ -239,16 +239,14 @@ part_step() {
     done
 }
 
-# A GRPO step by phases; the moments are bf16 where fp32 ones would leave no room for keys and values, and layers are recomputed where
-# a card of less than 140 GB has no room for their activations.
+# A GRPO step by phases; the moments are bf16 where fp32 ones would leave no room for keys and values. Whether layers are recomputed is
+# rl_bench's decision.
 part_rl() {
-    local moments=4 recompute=0 memory
+    local moments=4 memory
     memory=$(nvidia-smi --query-gpu=memory.total --format=csv,noheader,nounits 2>/dev/null | head -n 1)
-    [ "${memory:-200000}" -lt 140000 ] && recompute=1
     [ "${memory:-200000}" -lt 100000 ] && moments=2
     mkdir -p "$folder/model" && cp "$config" "$folder/model/config.json"
-    job rl "GRPO step" 150 "${ours[@]}" "$programs/rl_bench" --device cuda --model "$folder/model" "${rl[@]}" --recompute $recompute \
-        --moments $moments
+    job rl "GRPO step" 150 "${ours[@]}" "$programs/rl_bench" --device cuda --model "$folder/model" "${rl[@]}" --moments $moments
 }
 
 # 16,384 tokens at once are not tried where they cannot fit: a step that runs out of memory wastes its compilation.

@@ -163,12 +163,15 @@ bool fit_describe(const Fit *fit, Bytes *out)
     if (!fit->fits)
         return bytes_printf(out, "memory: %.2f GiB are planned, which may be more than there is (%s); %s",
                             fit->bytes / 0x1p30, name, fit->advice.data);
-    if (fit->needs.recompute_auto && fit->needs.own.limits.recompute)
+    if (!fit->needs.recompute_auto)
+        return true;
+    if (fit->needs.own.limits.recompute)
         return bytes_printf(out,
                             "memory: layers are recomputed in the backward pass, as it would not fit otherwise (%s); "
                             "this changes no bit",
                             name);
-    return true;
+    return bytes_printf(out, "memory: layers are not recomputed in the backward pass, as all of it fits: %.2f GiB (%s)",
+                        fit->bytes / 0x1p30, name);
 }
 
 bool fit_fail(const Fit *fit)

@@ -1,10 +1,11 @@
 // build/rl_bench --model FOLDER [--prompts N] [--samples G] [--prompt P] [--new L] [--steps S] [--per-update N]
-//                [--micro-batch T] [--moments 2|4] [--recompute 0|1] [--share-prompts 0|1] [--sequences S]
+//                [--micro-batch T] [--moments 2|4] [--recompute auto|0|1] [--share-prompts 0|1] [--sequences S]
 //                [--threads T] [--device auto|cpu|cuda]
 // Where the time of a GRPO step goes: train_rl's own parts on random prompts of P tokens, G responses to each, of L/8
 // to L tokens (drawn; random weights never end a response by themselves). A phase table, then one line of JSON with the
 // seconds of each phase in the last step. That the update finds the log-probabilities that were sampled is checked for
 // every token, as train_rl does. (FOLDER needs a config.json; without weights in it they are random.)
+#include "fit/fit.h"
 #include "session/session.h"
 #include "pretrained/folder.h"
 #include "rl/advantage.h"
@@ -223,6 +224,27 @@ static void print_step(const Bench *b, int64_t number)
 
 // ---- all of it
 
+enum { WHERE_NEEDED = -1 }; // --recompute auto
+
+// Whether layers are recomputed, as train_rl decides it.
+static bool choose_recompute(Bench *b, SessionOptions *o)
+{
+    Fit fit;
+    Bytes said = {0};
+    MachineOptions machine = {.device = {.name = b->device}, .threads = b->threads, .gpu = ""};
+    Needs needs = {.recompute_auto = b->recompute == WHERE_NEEDED, .micro_batch_tokens = b->micro_batch};
+    needs.longest = o->context;
+    o->training.recompute = b->recompute == 1;
+    bool ok = fit_open(&fit, &machine) && session_needs(&needs.own, fit.kernels, o) && fit_choose(&fit, &needs) &&
+              fit_describe(&fit, &said);
+    if (ok && said.size > 0)
+        printf("%s\n", said.data);
+    b->recompute = o->training.recompute = fit.needs.own.limits.recompute;
+    bytes_free(&said);
+    fit_close(&fit);
+    return ok;
+}
+
 static bool open_policy(Bench *b)
 {
     SessionOptions o = {.model = b->model, .device = b->device, .threads = b->threads, .random_weights = true};
@@ -233,8 +255,7 @@ static bool open_policy(Bench *b)
     o.training.rows = o.training.sequences = o.training.tokens;
     o.training.positions = o.context;
     o.training.training = true;
-    o.training.recompute = b->recompute == 1;
-    TRY(session_open(&b->policy, &o));
+    TRY(choose_recompute(b, &o) && session_open(&b->policy, &o));
     b->optimizer = (Optimizer){.beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .bf16_moments = b->moment_bytes == 2};
     return optimizer_open(&b->optimizer, &b->policy.model, false);
 }
@@ -280,7 +301,10 @@ static bool read_arguments(Bench *b, int count, char **arguments)
         if (known)
             *(name[2] == 'm' ? &b->model : &b->device) = value;
         for (size_t n = 0; n < sizeof numbers / sizeof *numbers && !known && value != NULL; n++)
-            if (strcmp(name, numbers[n].name) == 0) {
+            if (strcmp(name, "--recompute") == 0 && strcmp(value, "auto") == 0) {
+                b->recompute = WHERE_NEEDED;
+                known = true;
+            } else if (strcmp(name, numbers[n].name) == 0) {
                 *numbers[n].value = strtoll(value, NULL, 10);
                 known = *numbers[n].value >= numbers[n].least && *numbers[n].value <= numbers[n].most;
             }
@@ -303,13 +327,14 @@ int main(int count, char **arguments)
     b.micro_batch = 16384;
     b.moment_bytes = 4;
     b.share_prompts = 1;
+    b.recompute = WHERE_NEEDED;
     if (!read_arguments(&b, count, arguments)) {
-        fputs(
-            "usage: rl_bench --model FOLDER [--prompts N] [--samples G] [--prompt P] [--new L] [--steps S] "
-            "[--per-update N]\n"
-            "                [--micro-batch T] [--moments 2|4] [--recompute 0|1] [--share-prompts 0|1] [--sequences S] "
-            "[--threads T] [--device D]\n",
-            stderr);
+        fputs("usage: rl_bench --model FOLDER [--prompts N] [--samples G] [--prompt P] [--new L] [--steps S] "
+              "[--per-update N]\n"
+              "                [--micro-batch T] [--moments 2|4] [--recompute auto|0|1] [--share-prompts 0|1] "
+              "[--sequences S] "
+              "[--threads T] [--device D]\n",
+              stderr);
         return 2;
     }
     bool ok = bench(&b);

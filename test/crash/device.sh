@@ -181,6 +181,7 @@ memory_decides_whether_layers_are_recomputed() {
     same_run "$work/bf16" "$work/chosen" "CUDA: --recompute auto gives the same bits"
     wants 0 on_simt --out "$work/not-chosen"
     grep -q "^memory of model and optimizer: $whole MiB" "$work/stdout" || failed "not the $whole MiB of all layers were taken: $(cat "$work/stdout")"
+    grep -q "^memory: layers are not recomputed in the backward pass, as all of it fits: .* (this GPU, " "$work/stdout" || failed "it is not said why no layer is recomputed"
     SIMT_MEMORY=$((between * 95 / 100)) wants 1 on_simt --out "$work/none" --recompute none
     refused "it fits with --recompute layer ("
     proved "CUDA: layers are recomputed where they have to be; an error of memory names what helps"

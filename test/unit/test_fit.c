@@ -120,6 +120,15 @@ static void the_total_is_what_is_allocated(void **state)
 
 // ---- what is chosen
 
+static void says_at_its_start(const Fit *fit, const char *expected)
+{
+    Bytes said = {0};
+    assert_ok(fit_describe(fit, &said));
+    if (strncmp(said.size > 0 ? said.data : "", expected, expected[0] != 0 ? strlen(expected) : 1) != 0)
+        fail_msg("'%s' instead of '%s'", said.data, expected);
+    bytes_free(&said);
+}
+
 static void layers_are_recomputed_only_where_all_does_not_fit(void **state)
 {
     double whole = bytes_of(training_needs(), false, false), less = bytes_of(training_needs(), true, false);
@@ -128,13 +137,19 @@ static void layers_are_recomputed_only_where_all_does_not_fit(void **state)
     assert_true(less < whole);
     assert_ok(fit_choose(&fit, &n));
     assert_true(fit.fits && !fit.needs.own.limits.recompute);
+    says_at_its_start(&fit, "memory: layers are not recomputed in the backward pass, as all of it fits: ");
     fit.memory.bytes = whole - 1;
     assert_ok(fit_choose(&fit, &n));
     assert_true(fit.fits && fit.needs.own.limits.recompute && fit.bytes == less);
+    says_at_its_start(&fit, "memory: layers are recomputed in the backward pass, as it would not fit otherwise (");
     n.recompute_auto = false; // as with --recompute none
     assert_ok(fit_choose(&fit, &n));
     assert_true(!fit.fits && !fit.needs.own.limits.recompute && fit.bytes == whole);
     assert_non_null(strstr(fit.advice.data, "it fits with --recompute layer ("));
+    fit.memory.bytes = whole;
+    assert_ok(fit_choose(&fit, &n));
+    says_at_its_start(&fit, ""); // nothing was chosen
+    fit.memory.bytes = whole - 1;
     n.own.bf16_moments = true; // moments are never chosen for anybody: they change bits
     n.recompute_auto = true;
     assert_ok(fit_choose(&fit, &n));
