@@ -3,14 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 #if HOPPER_KERNELS
-#include "kernels/cuda/hopper_attention.cuh"
+#include "kernels/cuda/hopper_tile.cuh"
 
 namespace PRECISION
 {
 
-bool hopper_chosen(void)
+bool hopper_chosen(const char *variable)
 {
-    const char *wish = getenv("DEREASON_ATTENTION");
+    const char *wish = getenv(variable);
     return device_major() == 9 && (wish == NULL || strcmp(wish, "mma") != 0);
 }
 
@@ -30,18 +30,31 @@ static Encode encoder(void)
     return (Encode)function;
 }
 
-void describe_tensor(CUtensorMap *map, const element *start, int64_t rows, int64_t heads, int64_t width, int box_rows,
-                     int box_heads)
+static void describe_box(CUtensorMap *map, const element *start, const int64_t sizes[3], const int64_t strides[2],
+                         int box_rows, int box_heads)
 {
-    uint64_t bytes = (uint64_t)width * sizeof(element);
-    cuuint64_t sizes[3] = {(uint64_t)width, (uint64_t)heads, (uint64_t)rows}, strides[2] = {bytes, bytes * heads};
+    cuuint64_t size[3] = {(uint64_t)sizes[0], (uint64_t)sizes[1], (uint64_t)sizes[2]},
+               stride[2] = {strides[0] * sizeof(element), strides[1] * sizeof(element)};
     cuuint32_t box[3] = {PART_COLUMNS, (uint32_t)box_heads, (uint32_t)box_rows}, steps[3] = {1, 1, 1};
     Encode encode = encoder();
     bool done =
-        encode != NULL && encode(map, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, 3, (void *)start, sizes, strides, box, steps,
+        encode != NULL && encode(map, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, 3, (void *)start, size, stride, box, steps,
                                  CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B,
                                  CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE) == CUDA_SUCCESS;
     device_check(done ? cudaSuccess : cudaErrorInvalidValue, "describing a tensor to TMA");
+}
+
+void describe_tensor(CUtensorMap *map, const element *start, int64_t rows, int64_t heads, int64_t width, int box_rows,
+                     int box_heads)
+{
+    const int64_t sizes[3] = {width, heads, rows}, strides[2] = {width, width * heads};
+    describe_box(map, start, sizes, strides, box_rows, box_heads);
+}
+
+void describe_matrix(CUtensorMap *map, const element *start, int64_t rows, int64_t columns, int64_t pitch, int box_rows)
+{
+    const int64_t sizes[3] = {columns, 1, rows}, strides[2] = {pitch, pitch};
+    describe_box(map, start, sizes, strides, box_rows, 1);
 }
 
 } // namespace PRECISION

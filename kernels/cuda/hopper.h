@@ -38,7 +38,9 @@ struct AttentionBackward {
 bool hopper_attention_forward(Stream *s, const AttentionForward &forward, int64_t tokens);
 bool hopper_attention_backward(Stream *s, const AttentionBackward &backward, int64_t tokens);
 
-bool hopper_chosen(void); // the card is one, and the environment's DEREASON_ATTENTION does not say mma
+bool hopper_product(Stream *s, const Product *p);
+
+bool hopper_chosen(const char *variable); // the card is one, and this variable of the environment does not say mma
 
 } // namespace PRECISION
 

@@ -1,43 +1,13 @@
-// What attention's kernels for Hopper share: tiles of a tensor in shared memory by TMA, products of a warpgroup over
-// them, and the pipeline between the warpgroup that loads and those that multiply.
-//
-// A block has 384 threads. The first warpgroup loads: it needs few registers and gives the rest away. The other two
-// multiply, 64 rows of the tile each. A stage of the pipeline is full when its bytes have come, and empty when both of
-// them have said that their products are done with it.
-//
-// A tile in shared memory is (rows, D) as D / 64 parts of 64 columns, a row of a part 128 bytes, swizzled, as TMA lays
-// it down and wgmma reads it.
+// What attention's kernels for Hopper share: products of a warpgroup over tiles of queries, keys and values (D columns,
+// as D / 64 parts), and the numbers of tiles (hopper_tile.cuh).
 #ifndef KERNELS_CUDA_HOPPER_ATTENTION_CUH
 #define KERNELS_CUDA_HOPPER_ATTENTION_CUH
 
 #include "kernels/cuda/attention.cuh"
-#include "kernels/cuda/ptx_hopper.cuh"
+#include "kernels/cuda/hopper_tile.cuh"
 
 namespace PRECISION
 {
-
-enum {
-    HOPPER_ROWS = 128,    // of a tile, two warpgroups'
-    HOPPER_THREADS = 384, // of a block
-    MULTIPLIERS = 256,    // of them
-    PART_COLUMNS = 64,
-    PART_BYTES = HOPPER_ROWS * PART_COLUMNS * 2
-};
-
-// Barriers with numbers; MINE + w: of multiplying warpgroup w
-enum { TURN = 1, OTHER_TURN = 2, TAIL_IS_ZERO = 3, PRODUCERS = 4, MINE = 5 };
-
-// Where a pipeline of STAGES stages stands, and in which parity of its barriers
-template <int STAGES> struct Stage {
-    int number, parity;
-    __device__ inline void advance()
-    {
-        if (++number == STAGES) {
-            number = 0;
-            parity ^= 1;
-        }
-    }
-};
 
 // sums (64, COLUMNS) = rows (64, D) · columns (COLUMNS, D)ᵀ, both in shared memory
 template <int D, int COLUMNS>
@@ -100,26 +70,6 @@ __device__ inline int chunk_place(int row, int chunk)
 {
     return chunk / 8 * PART_BYTES + row * 128 + ((chunk % 8) ^ (row % 8)) * 16;
 }
-
-const int64_t ANY_ROWS = (int64_t)1 << 31; // of pages, which know their number themselves
-
-// A tensor (rows, heads, width) as TMA knows it, by boxes of (box_rows, box_heads, 64). What the driver does not like
-// goes to device_check.
-void describe_tensor(CUtensorMap *map, const element *start, int64_t rows, int64_t heads, int64_t width, int box_rows,
-                     int box_heads);
-
-// Dynamic shared memory, on 1,024 bytes, which the swizzle asks for
-#if defined(__CUDACC__)
-__device__ inline unsigned char *dynamic_shared_tiles()
-{
-    extern __shared__ __align__(1024) unsigned char dynamic_shared_tile_memory[];
-    if (shared_address(dynamic_shared_tile_memory) % 1024 != 0)
-        __trap(); // the swizzle would be another one
-    return dynamic_shared_tile_memory;
-}
-#else
-inline unsigned char *dynamic_shared_tiles() { return (unsigned char *)simt_dynamic_shared(); }
-#endif
 
 } // namespace PRECISION
 

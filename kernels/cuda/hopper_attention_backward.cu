@@ -462,6 +462,8 @@ __device__ inline void work_on_queries(const HopperBackward &b, const HopperRows
             wgmma_commit();
             wgmma_wait<0>();
             wgmma_hold<D / 8>(dq);
+        } else {
+            barrier_sync(MINE + me, 128); // without a product that all take part in, no warp may fall behind its phase
         }
         if (thread == 0)
             mbarrier_arrive(barriers + 8 * (STAGE_EMPTY + stage->number));
@@ -530,7 +532,7 @@ template <int D> static void start_hopper(Stream *s, const AttentionBackward &ba
 bool hopper_attention_backward(Stream *s, const AttentionBackward &backward, int64_t tokens)
 {
     const Attention *a = &backward.a;
-    if (!hopper_chosen() || a->context_rows != NULL || a->workspace == NULL || a->block_pairs == 0)
+    if (!hopper_chosen("DEREASON_ATTENTION") || a->context_rows != NULL || a->workspace == NULL || a->block_pairs == 0)
         return false;
     int64_t of_head = a->block_pairs * BLOCK_BYTES * (a->heads / a->kv_heads);
     int64_t kv_heads = a->workspace_floats * (int64_t)sizeof(float) / of_head;

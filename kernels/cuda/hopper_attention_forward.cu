@@ -436,7 +436,7 @@ template <int D> static void start_hopper(Stream *s, const AttentionForward &for
 bool hopper_attention_forward(Stream *s, const AttentionForward &forward, int64_t tokens)
 {
     const Attention *a = &forward.a;
-    if (!hopper_chosen() || a->heads / a->kv_heads > HOPPER_ROWS)
+    if (!hopper_chosen("DEREASON_ATTENTION") || a->heads / a->kv_heads > HOPPER_ROWS)
         return false;
     if (a->head_width == 64)
         start_hopper<64>(s, forward, tokens);

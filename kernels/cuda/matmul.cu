@@ -8,6 +8,7 @@
 // transposed by ldmatrix on their way to the registers. Two blocks fit a multiprocessor. Limit: 2·m·n·k operations; an
 // H200 reaches 37 to 40% of what wgmma does (322 of 790 TFLOP/s at 8,192 cubed), so this is the law that a library is
 // held against, and what there is without one.
+#include "kernels/cuda/hopper.h"
 #include "kernels/cuda/product.cuh"
 #include <assert.h>
 
@@ -64,23 +65,6 @@ __device__ inline void multiply_slab(float (*c)[WARP_TILE / 8][4], const element
             for (int j = 0; j < WARP_TILE / 8; j++)
                 mma(c[i][j], x[i], y[j]);
     }
-}
-
-// Two neighbouring columns at once where both are there: the pitch is even, and so is the column.
-template <typename Output> struct alignas(2 * sizeof(Output)) Pair {
-    Output left, right;
-};
-
-template <typename Output> __device__ inline void put_pair(Output *c, float left, float right, bool both, bool add)
-{
-    if (!both) {
-        put(c, left, add);
-        return;
-    }
-    Pair<Output> pair = add ? *(const Pair<Output> *)c : Pair<Output>{};
-    put(&pair.left, left, add);
-    put(&pair.right, right, add);
-    *(Pair<Output> *)c = pair;
 }
 
 template <typename Output>
@@ -174,7 +158,7 @@ void product(Stream *s, const Product *p)
         return;
     if (p->form == MATMUL_FORWARD && p->m <= FEW_ROWS)
         product_few_rows(s, p);
-    else
+    else if (!hopper_product(s, p))
         product_own(s, p);
 }
 

@@ -354,10 +354,10 @@ bool product_library(Stream *s, const Product *p) { return lt.usable && run_plan
 bool product_choose(void)
 {
     const char *wanted = getenv("DEREASON_MATMUL");
-    bool own = wanted != NULL && strcmp(wanted, "own") == 0;
+    bool own = wanted != NULL && (strcmp(wanted, "own") == 0 || strcmp(wanted, "mma") == 0); // mma: hopper.h
     lt.forced = wanted != NULL && strcmp(wanted, "cublaslt") == 0;
     if (wanted != NULL && !own && !lt.forced && strcmp(wanted, "auto") != 0)
-        return fail("DEREASON_MATMUL=%s: take auto, own or cublaslt", wanted);
+        return fail("DEREASON_MATMUL=%s: take auto, own, mma or cublaslt", wanted);
     lt.usable = !own && (lt.handle != NULL || library_open());
     if (!lt.usable && lt.forced)
         return fail_in("DEREASON_MATMUL=cublaslt");

@@ -45,7 +45,8 @@ void product(Stream *s, const Product *p);          // the library where it obey
 void product_own(Stream *s, const Product *p);      // matmul.cu
 void product_few_rows(Stream *s, const Product *p); // matmul_few.cu
 bool product_library(Stream *s, const Product *p);  // matmul_cublaslt.cu; false: not for this shape, nothing was done
-// Opens the library, unless the environment's DEREASON_MATMUL says own; cublaslt: without a check; auto: the default.
+// Opens the library, unless the environment's DEREASON_MATMUL says own (or mma: without wgmma either); cublaslt:
+// without a check; auto: the default.
 bool product_choose(void);
 const char *product_maker(void);      // for people
 const char *product_own_shapes(void); // likewise: Kernels.own_products

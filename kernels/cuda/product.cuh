@@ -36,6 +36,23 @@ __device__ inline void put(float *c, float x, bool add) { *c = add ? *c + x : x;
 __device__ inline void put(element *c, float x, bool add) { *c = rounded(add ? widen(*c) + x : x); }
 #endif
 
+// Two neighbouring columns at once where both are there: the pitch is even, and so is the column.
+template <typename Output> struct alignas(2 * sizeof(Output)) Pair {
+    Output left, right;
+};
+
+template <typename Output> __device__ inline void put_pair(Output *c, float left, float right, bool both, bool add)
+{
+    if (!both) {
+        put(c, left, add);
+        return;
+    }
+    Pair<Output> pair = add ? *(const Pair<Output> *)c : Pair<Output>{};
+    put(&pair.left, left, add);
+    put(&pair.right, right, add);
+    *(Pair<Output> *)c = pair;
+}
+
 } // namespace PRECISION
 
 #endif

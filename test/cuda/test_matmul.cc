@@ -186,6 +186,34 @@ static void order_shows_in_what_cancels()
     }
 }
 
+static void kernels_for_hopper_have_the_bits_of_the_others()
+{
+    if (!settings.bf16)
+        return; // there are none
+    std::vector<Shape> all = {{65, 8, 8}, {70, 264, 72}, {130, 136, 328}, {257, 520, 64}, {400, 1096, 136}};
+    if (settings.gpu)
+        all.insert(all.end(), {{4096, 2560, 9728}, {4000, 9728, 2560}, {16384, 1024, 2560}});
+    for (Shape s : all)
+        for (bool exact : {false, true}) {
+            Operands o = operands(s);
+            auto run = [&] {
+                return std::vector<Floats>{matmul_forward(settings.cuda, NULL, o.x, o.w),
+                                           matmul_forward(settings.cuda, &o.y_before, o.x, o.w),
+                                           matmul_backward_input(settings.cuda, NULL, o.dy, o.w),
+                                           matmul_backward_input(settings.cuda, &o.dx_before, o.dy, o.w),
+                                           matmul_backward_weight(settings.cuda, o.dw_before, o.dy, o.x)};
+            };
+            exact_tensor_cores(exact);
+            std::vector<Floats> chosen = run();
+            setenv("DEREASON_MATMUL", "mma", 1);
+            std::vector<Floats> others = run();
+            unsetenv("DEREASON_MATMUL");
+            exact_tensor_cores(false);
+            for (size_t i = 0; i < chosen.size(); i++)
+                check_same(name(text("product %zu of 5,", i).c_str(), s), chosen[i], others[i]);
+        }
+}
+
 static void no_tokens_leave_a_gradient_as_it_was()
 {
     Matrix nothing = {0, 24, {}}, none = {0, 40, {}}, w = random_matrix(24, 40, 1);
@@ -198,6 +226,7 @@ static void no_tokens_leave_a_gradient_as_it_was()
 
 extern const Tests matmul_tests;
 const Tests matmul_tests = {
+    {"matmul_kernels_for_hopper_have_the_bits_of_the_others", kernels_for_hopper_have_the_bits_of_the_others},
     {"matmul_forward_is_within_the_rounding_of_its_sums", forward_is_within_the_rounding_of_its_sums},
     {"matmul_backward_input_is_within_the_rounding_of_its_sums", backward_input_is_within_the_rounding_of_its_sums},
     {"matmul_backward_weight_is_fp32_and_within_the_rounding_of_its_sums",

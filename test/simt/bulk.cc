@@ -5,6 +5,7 @@
 // of the block.
 #include "bulk.h"
 #include "runtime.h"
+#include <algorithm>
 #include <cuda.h>
 
 namespace simt
@@ -51,29 +52,35 @@ bool overlaps(const void *a, size_t a_bytes, const void *b, size_t b_bytes)
 
 // ---- loads
 
+// A row of the box, of which `inside` bytes are in the tensor; the rest is zeros.
+static void copy_row(char *to, const char *from, size_t bytes, size_t inside, const Load *load)
+{
+    if (inside > 0)
+        race_access(load->asker, from, inside, Access::READ, load->caller);
+    if (inside > 0 && counting)
+        count_access(load->asker, from, inside, false, load->caller);
+    for (size_t i = 0; i < bytes; i += 16) {
+        size_t live = std::min<size_t>(inside > i ? inside - i : 0, 16);
+        char *place = swizzled(to + i);
+        memset(place, 0, 16);
+        memcpy(place, from + i, live);
+    }
+}
+
 static void copy_box(const Load *load)
 {
     const CUtensorMap *map = &load->map;
-    size_t row_bytes = map->box[0] * 2;
+    int64_t left = (int64_t)map->size[0] - load->at[0];
+    size_t bytes = map->box[0] * 2, columns = left <= 0 ? 0 : std::min<size_t>((size_t)left * 2, bytes);
     char *to = load->to;
     for (uint32_t z = 0; z < map->box[2]; z++)
-        for (uint32_t y = 0; y < map->box[1]; y++, to += row_bytes) {
+        for (uint32_t y = 0; y < map->box[1]; y++, to += bytes) {
             int64_t row[2] = {load->at[1] + y, load->at[2] + z};
             bool inside =
                 row[0] >= 0 && row[0] < (int64_t)map->size[1] && row[1] >= 0 && row[1] < (int64_t)map->size[2];
             const char *from = (const char *)map->start + load->at[0] * 2 + row[0] * (int64_t)map->stride[0] +
                                row[1] * (int64_t)map->stride[1];
-            if (inside)
-                race_access(load->asker, from, row_bytes, Access::READ, load->caller);
-            if (inside && counting)
-                count_access(load->asker, from, row_bytes, false, load->caller);
-            for (size_t i = 0; i < row_bytes; i += 16) {
-                char *place = swizzled(to + i);
-                if (inside)
-                    memcpy(place, from + i, 16);
-                else
-                    memset(place, 0, 16);
-            }
+            copy_row(to, from, bytes, inside ? columns : 0, load);
         }
 }
 
@@ -218,8 +225,6 @@ void simt_tensor_load(uint32_t shared, const void *tensor_map, uint32_t barrier,
     if (shared % 1024 != 0)
         fault("%s%s to the shared address %u, which is not a multiple of 1,024: its pattern would be another one", what,
               place(caller), shared);
-    if (x < 0 || x + (int)map->box[0] > (int)map->size[0])
-        fault("%s%s: columns %d to %d of %d", what, place(caller), x, x + (int)map->box[0] - 1, (int)map->size[0]);
     ask(Load{to, NULL, bytes, true, *map, {x, y, z}, barrier, current, caller}, what);
 }
 

@@ -127,7 +127,8 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, int device)
     properties->totalGlobalMem = device_memory_total();
     properties->sharedMemPerBlock = MAX_STATIC_SHARED, properties->sharedMemPerBlockOptin = shared_by_environment();
     properties->sharedMemPerMultiprocessor = MAX_SHARED + 1024;
-    properties->multiProcessorCount = 132, properties->warpSize = WARP, properties->maxThreadsPerBlock = MAX_THREADS;
+    properties->multiProcessorCount = (int)strtol(environment("SIMT_MULTIPROCESSORS", "5"), NULL, 10),
+    properties->warpSize = WARP, properties->maxThreadsPerBlock = MAX_THREADS;
     properties->maxThreadsPerMultiProcessor = 2048, properties->l2CacheSize = 50 << 20;
     return check_device(device);
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What the kernels for Hopper wait for, fence and count is needed, each part of it: without one of them the tests of attention fail. A
+# What the kernels for Hopper wait for, fence and count is needed, each part of it: without one of them the tests of attention or products fail. A
 # changed source is linked in the place of the library's; nothing in build/ is replaced. FILE | a line or a part of one, in it once (or: the
 # N-th of several, N:) | what stands there instead. With --list only the names; with a pattern only those mutants.
 set -euo pipefail
@@ -58,7 +58,8 @@ backward: a fence behind zero keys|backward|3:proxy_fence();|;
 backward: a barrier behind the tail's zeros|backward|barrier_sync(TAIL_IS_ZERO, MULTIPLIERS);|;
 backward: a barrier before dS is overwritten|backward|1:barrier_sync(MINE + w->me, 128);|;
 backward: a barrier before dS is stored|backward|2:barrier_sync(MINE + w->me, 128);|;
-backward: a barrier behind zero keys|backward|barrier_sync(MINE + me, 128);|;
+backward: a barrier behind zero keys|backward|1:barrier_sync(MINE + me, 128);|;
+backward: a barrier where there is no product|backward|barrier_sync(MINE + me, 128); // without|; // without
 backward: dS read before it is overwritten|backward|bulk_wait_read<1>();|;
 backward: dS stored at the end|backward|bulk_wait<0>();|;
 backward: the group of a store closed|backward|bulk_commit();|;
@@ -66,6 +67,17 @@ backward: two buffers of dS|backward|w->buffer ^= 1;|;
 backward: zeros behind the last query|backward|if (query + SIDE > tile.length)|if (false)
 backward: zeros behind the last key|backward|if ((keys + 1) * SIDE > tile.length)|if (false)
 backward: the other swizzle of dS|backward|((k * 2 + lane / 16) ^ (row % 8))|(k * 2 + lane / 16)
+product: a fence before a slab|product|wgmma_fence();|;
+product: a slab's group closed|product|wgmma_commit();|;
+product: the wait for the slab before|product|wgmma_wait<1>();|wgmma_wait<2>();
+product: the wait for the last slab|product|wgmma_wait<0>();|;
+product: the wait for a full stage|product|mbarrier_wait(barriers + 8 * (FULL + stage.number), stage.parity);|;
+product: the wait for an empty stage|product|mbarrier_wait(barriers + 8 * (EMPTY + stage.number), stage.parity ^ 1);|;
+product: the stage before given back, not this one|product|if (speaks && slab > 0)|before = stage.number; if (speaks && slab > 0)
+product: bytes that are expected|product|mbarrier_expect(full, STAGE_BYTES);|mbarrier_expect(full, A_BYTES);
+product: barriers that copies know|product|mbarrier_init_fence();|;
+product: the last stage given back|product|1:if (speaks)|if (false)
+product: k that ends inside a slab|product|describe_matrix(map, (const element *)x, rows, k, pitch, side);|describe_matrix(map, (const element *)x, rows, (k + 63) / 64 * 64, pitch, side);
 descriptors: the two distances|ptx|(uint64_t)(halves >> 4) << 16|(uint64_t)(1024 >> 4) << 16
 descriptors: groups of eight rows|ptx|(uint64_t)(1024 >> 4) << 32|(uint64_t)(2048 >> 4) << 32
 END
@@ -74,6 +86,7 @@ file_of() {
     case $1 in
     forward) echo kernels/cuda/hopper_attention_forward.cu ;;
     backward) echo kernels/cuda/hopper_attention_backward.cu ;;
+    product) echo kernels/cuda/hopper_matmul.cu ;;
     ptx) echo kernels/cuda/ptx_hopper.cuh ;;
     esac
 }
@@ -94,7 +107,8 @@ replace() {
 
 # one mutant: its name, source, FROM and TO
 try() {
-    local what=$1 file from=$3 to=$4 folder sources source
+    local what=$1 file from=$3 to=$4 folder sources source only=attention
+    [ "$2" != product ] || only=matmul
     file=$(file_of "$2")
     folder=$work/$(echo "$what" | tr -c 'a-z0-9\n' '_')
     mkdir -p "$folder/kernels/cuda"
@@ -109,7 +123,7 @@ try() {
     ${CXX:-g++} -fopenmp -o "$folder/test" build/simt/race/cuda_*.o "$folder"/*.o build/simt/race/open.o build/simt/race/libkernels.a \
         build/simt/race/libsimt.a build/libdereason.a -ljansson -lpcre2-8 -lutf8proc -lxxhash -lmpc -lmpfr -lgmp -lm
     for seed in 1 2 3; do
-        if ! SIMT_SEED=$seed DEREASON_CUDA=bf16 timeout 100 "$folder/test" --only attention >"$folder/output" 2>&1; then
+        if ! SIMT_SEED=$seed DEREASON_CUDA=bf16 timeout 100 "$folder/test" --only $only >"$folder/output" 2>&1; then
             echo "ok: without $what the test fails: $(grep -m 1 -E 'FAILED|simt:' "$folder/output" | cut -c 1-160 || echo 'it does not end')"
             rm -rf "$folder"
             return

@@ -28,7 +28,8 @@
 // that spins until another one writes spins for ever. Kernels are launched by one thread of the operating system.
 //
 // Environment: SIMT_SEED (default 1), SIMT_MMA=exact|fast (default fast), SIMT_MEMORY (bytes of the device),
-// SIMT_DEVICES (how many; negative: a driver that is too old), SIMT_CAPABILITY (default 9.0), SIMT_SHARED (KiB of
+// SIMT_DEVICES (how many; negative: a driver that is too old), SIMT_MULTIPROCESSORS (default 5: few, so that kernels
+// that take one tile after another do), SIMT_CAPABILITY (default 9.0), SIMT_SHARED (KiB of
 // shared memory that the card says a block gets; launches are held to 227), SIMT_PROTECT=1 (device memory is closed to
 // the host).
 #ifndef SIMT_H
