@@ -1,6 +1,7 @@
 // The table of the CUDA backend in this build's precision, and how fp32 numbers on the host become its elements.
 // kernels_cuda_open, at the end of the bf16 build, chooses between the two precisions.
 #include "kernels/cuda/device.cuh"
+#include "kernels/cuda/hopper.h"
 #include "kernels/cuda/operations.h"
 #include <string.h>
 
@@ -93,6 +94,9 @@ extern "C" const Kernels *kernels_cuda_open(void)
     // attention's backward pass over keys, with heads of 128 numbers, takes most: 103 KiB, 199 in fp32
     if (!device_open((size_t)(parity ? 200 : 104) << 10) || !bf16::product_choose())
         return NULL;
+#if defined(__CUDACC__) // under SIMT the tests compare them, and programs are started often
+    bf16::hopper_try();
+#endif
     table.arithmetic = device_arithmetic(table.arithmetic);
     return &table;
 }

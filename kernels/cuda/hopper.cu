@@ -11,7 +11,7 @@ namespace PRECISION
 bool hopper_chosen(const char *variable)
 {
     const char *wish = getenv(variable);
-    return device_major() == 9 && (wish == NULL || strcmp(wish, "mma") != 0);
+    return device_major() == 9 && (wish == NULL || strcmp(wish, "mma") != 0) && !hopper_differs(variable);
 }
 
 // The driver's function, found at run time: nothing of ours is linked with the driver.

@@ -38,7 +38,10 @@ struct AttentionBackward {
 bool hopper_attention_forward(Stream *s, const AttentionForward &forward, int64_t tokens);
 bool hopper_attention_backward(Stream *s, const AttentionBackward &backward, int64_t tokens);
 
-bool hopper_product(Stream *s, const Product *p);
+// Compares them with the others once, on this card, and leaves them out from then on where a bit differs
+// (hopper_trial.cu).
+void hopper_try(void);
+bool hopper_differs(const char *variable);
 
 bool hopper_chosen(const char *variable); // the card is one, and this variable of the environment does not say mma
 

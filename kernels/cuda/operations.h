@@ -43,6 +43,7 @@ namespace PRECISION
 
 void product(Stream *s, const Product *p);          // the library where it obeys, otherwise our own
 void product_own(Stream *s, const Product *p);      // matmul.cu
+bool hopper_product(Stream *s, const Product *p);   // hopper_matmul.cu; false: not on this card, nothing was done
 void product_few_rows(Stream *s, const Product *p); // matmul_few.cu
 bool product_library(Stream *s, const Product *p);  // matmul_cublaslt.cu; false: not for this shape, nothing was done
 // Opens the library, unless the environment's DEREASON_MATMUL says own (or mma: without wgmma either); cublaslt:

@@ -213,6 +213,17 @@ static void add_swiglu(const Maker &m)
     });
 }
 
+// The same without wgmma and TMA, beside which the kernels for Hopper stand
+static Peer by_mma(const char *variable, const std::function<void()> &run)
+{
+    return {"mma.sync", LIBRARY_REPEATS, [=] {
+                setenv(variable, "mma", 1);
+                run();
+                unsetenv(variable);
+                return true;
+            }};
+}
+
 // ---- matrix products: our own, and the library's beside it
 
 static Work product_work(Memory &a, Product p, const Tensor &left, const Tensor &right, bool plain)
@@ -220,7 +231,11 @@ static Work product_work(Memory &a, Product p, const Tensor &left, const Tensor 
     p.a = left.data;
     p.b = right.data;
     p.c = p.add ? a.floats(p.m * p.n, SMALL) : a.empty(p.m, p.n).data;
-    Work it = Work{[=] { product_own(NULL, &p); }, p.c, p.m * p.n, p.c_is_float, {}};
+    auto own = [=] {
+        if (!hopper_product(NULL, &p))
+            product_own(NULL, &p);
+    };
+    Work it = Work{own, p.c, p.m * p.n, p.c_is_float, {by_mma("DEREASON_MATMUL", own)}};
     it.peers.push_back({"cublaslt", LIBRARY_REPEATS, [=] { return product_library(NULL, &p); }});
     if (plain)
         it.peers.push_back({"plain", PLAIN_REPEATS, [=] { return plain_matmul(NULL, p.c, p.a, p.b, p.m, p.n, p.k); }});
@@ -293,6 +308,15 @@ static AttentionArrays attention_arrays(Memory &a, const Sizes &z, int64_t docum
     return x;
 }
 
+// As much as the model lends going back: gate, up and their product of these tokens (model/backward.c)
+static void lend_workspace(Attention *who, Memory &a, const Sizes &z, int64_t tokens)
+{
+    int64_t blocks = ceil_divide(tokens / who->sequences, 64);
+    who->block_pairs = who->sequences * blocks * (blocks + 1) / 2;
+    who->workspace_floats = 3 * tokens * z.F / 2;
+    who->workspace = a.empty_floats(who->workspace_floats);
+}
+
 // Products over the lower triangle: two forward, five going back (the scores again, dV, dP, dQ, dK).
 static void add_attention(const Maker &m, int64_t documents, int64_t length)
 {
@@ -307,6 +331,7 @@ static void add_attention(const Maker &m, int64_t documents, int64_t length)
     m.add("attention_forward", shape, 2 * rows + 2 * kv + sums, 2 * product, [=](Memory &a) {
         AttentionArrays x = attention_arrays(a, z, documents, length);
         Work it = work(x.out, [=] { k->attention_forward(NULL, x.out, x.logsumexp, x.q, x.k, x.v, &x.who); });
+        it.peers.push_back(by_mma("DEREASON_ATTENTION", it.run));
         if (plain)
             it.peers.push_back(
                 {"plain", PLAIN_REPEATS,
@@ -318,9 +343,12 @@ static void add_attention(const Maker &m, int64_t documents, int64_t length)
         Tensor dout = a.tensor(T, Q, NORMAL), dq = a.empty(T, Q), dk = a.empty(T, KV), dv = a.empty(T, KV);
         float *delta = a.empty_floats(T * z.H);
         k->attention_forward(NULL, x.out, x.logsumexp, x.q, x.k, x.v, &x.who);
-        return work(dq, [=] {
+        lend_workspace(&x.who, a, z, T);
+        Work it = work(dq, [=] {
             k->attention_backward(NULL, dq, dk, dv, delta, dout, x.q, x.k, x.v, x.out, x.logsumexp, &x.who);
         });
+        it.peers.push_back(by_mma("DEREASON_ATTENTION", it.run));
+        return it;
     });
 }
 

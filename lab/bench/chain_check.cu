@@ -1,6 +1,6 @@
 // Do the ways to make a bf16 matrix product on this card give the same bits? The same chains (one for each output, k
 // ascending from zero in groups of 16) are made by mma.sync, by mma.sync with its operands exchanged, by wgmma of
-// several widths and with its left operand in registers, by our own product, by cuBLASLt as the backend calls it, and
+// several widths and with its left operand in registers, by our own products, by cuBLASLt as the backend calls it, and
 // on the CPU by lab/bench/tensor_core.h; for every pair it is counted how many outputs differ. Then rows: is a row of a
 // product of many rows the row of a product of fewer, or of one that was padded to sixteen with zeros? Kept to is only
 // what this program finds to hold.
@@ -10,7 +10,11 @@
 // capability 9.0, if the build has it (HAVE_WGMMA, dev/cuda.mk).
 #include "lab/bench/tensor_core.h"
 #include "kernels/cuda/element.cuh"
+#include "kernels/cuda/hopper.h"
 #include "kernels/cuda/operations.h"
+#if HOPPER_KERNELS
+#include "kernels/cuda/hopper_tile.cuh"
+#endif
 #include <stdio.h>
 #include <stdlib.h>
 #include <string>
@@ -43,116 +47,69 @@ __global__ void mma_kernel(float *c, const uint16_t *a, const uint16_t *b, int64
 
 // ---- wgmma: four warps make 64 x WIDTH outputs
 
-#define TEN(tens)                                                                                                      \
-    "%" #tens "0, %" #tens "1, %" #tens "2, %" #tens "3, %" #tens "4, %" #tens "5, %" #tens "6, %" #tens "7, %" #tens  \
-    "8, %" #tens "9, "
-#define FOUR(i) "+f"(d[i]), "+f"(d[i + 1]), "+f"(d[i + 2]), "+f"(d[i + 3])
-#define SIXTEEN(i) FOUR(i), FOUR(i + 4), FOUR(i + 8), FOUR(i + 12)
-#define WGMMA(n) "{\n.reg .pred p;\nsetp.ne.b32 p, 1, 0;\nwgmma.mma_async.sync.aligned.m64n" #n "k16.f32.bf16.bf16 {"
+#if HOPPER_KERNELS
 
-#if defined(HAVE_WGMMA) && defined(__CUDA_ARCH_FEAT_SM90_ALL)
-// Eight rows of 16 bytes are a core matrix, 128 bytes; the second half of k lies 128 bytes on, the next eight rows 256.
-// No swizzle.
-__device__ inline uint64_t matrix_descriptor(const uint16_t *tile)
+// 64 k of `rows` rows from memory, as TMA would lay them down; zeros behind the last k.
+__device__ inline void put_slab(unsigned char *tile, const uint16_t *x, int rows, int64_t k, int64_t first)
 {
-    return (uint64_t)((shared_address(tile) & 0x3ffff) >> 4) | (uint64_t)(128 >> 4) << 16 | (uint64_t)(256 >> 4) << 32;
-}
-
-template <int WIDTH> __device__ inline void wgmma(float *d, uint64_t a, uint64_t b);
-
-template <> __device__ inline void wgmma<8>(float *d, uint64_t a, uint64_t b)
-{
-    asm volatile(WGMMA(8) "%0, %1, %2, %3}, %4, %5, p, 1, 1, 0, 0;\n}\n" : FOUR(0) : "l"(a), "l"(b));
-}
-
-template <> __device__ inline void wgmma<64>(float *d, uint64_t a, uint64_t b)
-{
-    asm volatile(WGMMA(64) TEN() TEN(1) TEN(2) "%30, %31}, %32, %33, p, 1, 1, 0, 0;\n}\n"
-                 : SIXTEEN(0), SIXTEEN(16)
-                 : "l"(a), "l"(b));
-}
-
-template <> __device__ inline void wgmma<256>(float *d, uint64_t a, uint64_t b)
-{
-    asm volatile(WGMMA(256) TEN() TEN(1) TEN(2) TEN(3) TEN(4) TEN(5) TEN(6) TEN(7) TEN(8) TEN(9) TEN(10)
-                     TEN(11) "%120, %121, %122, %123, %124, %125, %126, %127}, %128, %129, p, 1, 1, 0, 0;\n}\n"
-                 : SIXTEEN(0), SIXTEEN(16), SIXTEEN(32), SIXTEEN(48), SIXTEEN(64), SIXTEEN(80), SIXTEEN(96),
-                   SIXTEEN(112)
-                 : "l"(a), "l"(b));
-}
-
-// The left operand in registers, as mma.sync has it: each warp its 16 rows.
-__device__ inline void wgmma_registers(float *d, const uint32_t a[4], uint64_t b)
-{
-    asm volatile(WGMMA(64) TEN() TEN(1) TEN(2) "%30, %31}, {%32, %33, %34, %35}, %36, p, 1, 1, 0;\n}\n"
-                 : SIXTEEN(0), SIXTEEN(16)
-                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b));
-}
-// One k16 slice of `rows` rows from memory into core matrices.
-__device__ inline void put_slice(uint16_t *tile, const uint16_t *x, int rows, int64_t pitch, int64_t k)
-{
-    for (int i = (int)threadIdx.x; i < rows * 2; i += (int)blockDim.x) {
-        int row = i / 2, half = i % 2;
-        *(uint4 *)(tile + (row / 8 * 2 + half) * 64 + row % 8 * 8) = *(const uint4 *)(x + row * pitch + k + half * 8);
+    for (int i = (int)threadIdx.x; i < rows * 8; i += (int)blockDim.x) {
+        int row = i / 8, chunk = i % 8;
+        bool live = first + chunk * 8 < k;
+        *(uint4 *)(tile + row * 128 + (chunk ^ row % 8) * 16) =
+            live ? *(const uint4 *)(x + row * k + first + chunk * 8) : uint4{0, 0, 0, 0};
     }
 }
-#endif
 
 template <int WIDTH, bool REGISTERS>
 __global__ void __launch_bounds__(128, 1)
     wgmma_kernel(float *c, const uint16_t *a, const uint16_t *b, int64_t n, int64_t k)
 {
-#if defined(HAVE_WGMMA) && defined(__CUDA_ARCH_FEAT_SM90_ALL)
-    SHARED(uint16_t, left, 64 * 16);
-    SHARED(uint16_t, right, WIDTH * 16);
+#if HOPPER_CODE
+    unsigned char *left = PRECISION::dynamic_shared_tiles(), *right = left + 64 * 128;
     int warp = (int)threadIdx.x / 32, lane = (int)threadIdx.x % 32, row = warp * 16 + lane / 4, column = lane % 4 * 2;
     a += (int64_t)blockIdx.y * 64 * k;
     b += (int64_t)blockIdx.x * WIDTH * k;
-    float d[WIDTH / 2];
+    float d[WIDTH / 8][4];
 #pragma unroll
-    for (int i = 0; i < WIDTH / 2; i++)
-        d[i] = 0;
-    for (int64_t i = 0; i < k; i += 16) {
-        put_slice(left, a, 64, k, i);
-        put_slice(right, b, WIDTH, k, i);
-        asm volatile("fence.proxy.async.shared::cta;\n" ::: "memory");
+    for (int j = 0; j < WIDTH / 8; j++)
+        d[j][0] = d[j][1] = d[j][2] = d[j][3] = 0;
+    for (int64_t first = 0; first < k; first += 64) {
+        put_slab(left, a, 64, k, first);
+        put_slab(right, b, WIDTH, k, first);
+        proxy_fence();
         __syncthreads();
-        const uint16_t *mine = a + row * k + i + column;
-        uint32_t p[4] = {pair(mine, 0), pair(mine + 8 * k, 0), pair(mine, 8), pair(mine + 8 * k, 8)};
-        asm volatile("wgmma.fence.sync.aligned;\n" ::: "memory");
-        if constexpr (REGISTERS)
-            wgmma_registers(d, p, matrix_descriptor(right));
-        else
-            wgmma<WIDTH>(d, matrix_descriptor(left), matrix_descriptor(right));
-        asm volatile("wgmma.commit_group.sync.aligned;\nwgmma.wait_group.sync.aligned 0;\n" ::: "memory");
+        for (int i = 0; i < 64 && first + i < k; i += 16) {
+            uint64_t y = tile_descriptor(shared_address(right) + i * 2);
+            const uint16_t *mine = a + row * k + first + i + column;
+            uint32_t p[4] = {pair(mine, 0), pair(mine + 8 * k, 0), pair(mine, 8), pair(mine + 8 * k, 8)};
+            wgmma_fence();
+            if constexpr (REGISTERS)
+                wgmma<WIDTH, false>(d, p, y);
+            else
+                wgmma<WIDTH, false, false, false>(d, tile_descriptor(shared_address(left) + i * 2), y);
+            wgmma_commit();
+            wgmma_wait<0>();
+            wgmma_hold<WIDTH / 8>(d);
+        }
         __syncthreads();
     }
     c += ((int64_t)blockIdx.y * 64 + row) * n + (int64_t)blockIdx.x * WIDTH + column;
 #pragma unroll
-    for (int i = 0; i < WIDTH / 2; i++)
-        c[i % 4 / 2 * 8 * n + i / 4 * 8 + i % 2] = d[i];
+    for (int j = 0; j < WIDTH / 8; j++)
+        for (int i = 0; i < 4; i++)
+            c[i / 2 * 8 * n + j * 8 + i % 2] = d[j][i];
 #endif
 }
 
-// ---- the ways
-
-#if defined(__CUDACC__) && defined(HAVE_WGMMA)
-static const bool compiled_with_wgmma = true;
-#else
-static const bool compiled_with_wgmma = false;
 #endif
+
+// ---- the ways
 
 struct Way {
     const char *name;
     bool (*make)(float *c, const uint16_t *a, const uint16_t *b, int64_t m, int64_t n,
                  int64_t k); // false: not on this card
 };
-
-static bool has_wgmma()
-{
-    cudaDeviceProp p;
-    return compiled_with_wgmma && cudaGetDeviceProperties(&p, 0) == cudaSuccess && p.major == 9;
-}
 
 static bool by_mma(float *c, const uint16_t *a, const uint16_t *b, int64_t m, int64_t n, int64_t k)
 {
@@ -169,11 +126,15 @@ static bool by_exchanged_mma(float *c, const uint16_t *a, const uint16_t *b, int
 template <int WIDTH, bool REGISTERS>
 static bool by_wgmma(float *c, const uint16_t *a, const uint16_t *b, int64_t m, int64_t n, int64_t k)
 {
-    if (!has_wgmma())
+#if HOPPER_KERNELS
+    if (!PRECISION::hopper_chosen("DEREASON_MATMUL"))
         return false;
-    launch(NULL, dim3((unsigned)(n / WIDTH), (unsigned)(m / 64)), dim3(128), 0, wgmma_kernel<WIDTH, REGISTERS>, c, a, b,
-           n, k);
+    launch(NULL, dim3((unsigned)(n / WIDTH), (unsigned)(m / 64)), dim3(128), (64 + WIDTH) * 128,
+           wgmma_kernel<WIDTH, REGISTERS>, c, a, b, n, k);
     return true;
+#else
+    return false;
+#endif
 }
 
 static Product forward_product(float *c, const uint16_t *a, const uint16_t *b, int64_t m, int64_t n, int64_t k)
@@ -188,6 +149,12 @@ static bool by_own(float *c, const uint16_t *a, const uint16_t *b, int64_t m, in
     return true;
 }
 
+static bool by_own_wgmma(float *c, const uint16_t *a, const uint16_t *b, int64_t m, int64_t n, int64_t k)
+{
+    Product p = forward_product(c, a, b, m, n, k);
+    return PRECISION::hopper_product(NULL, &p);
+}
+
 static bool by_library(float *c, const uint16_t *a, const uint16_t *b, int64_t m, int64_t n, int64_t k)
 {
     Product p = forward_product(c, a, b, m, n, k);
@@ -196,11 +163,13 @@ static bool by_library(float *c, const uint16_t *a, const uint16_t *b, int64_t m
 
 static const Way WAYS[] = {{"mma.sync", by_mma},
                            {"mma.sync exchanged", by_exchanged_mma},
-                           {"wgmma n8", by_wgmma<8, false>},
                            {"wgmma n64", by_wgmma<64, false>},
+                           {"wgmma n128", by_wgmma<128, false>},
                            {"wgmma n256", by_wgmma<256, false>},
                            {"wgmma n64 from registers", by_wgmma<64, true>},
-                           {"our own", by_own},
+                           {"wgmma n128 from registers", by_wgmma<128, true>},
+                           {"our own by mma.sync", by_own},
+                           {"our own by wgmma", by_own_wgmma},
                            {"cuBLASLt", by_library}};
 
 // ---- numbers: ordinary ones, and ones that show how a group is added up

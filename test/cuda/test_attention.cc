@@ -9,6 +9,12 @@
 #include "test/cuda/call.h"
 #include <algorithm>
 
+namespace bf16 // kernels/cuda/hopper.h, which is for the compilers of kernels
+{
+void hopper_try(void);
+bool hopper_differs(const char *variable);
+} // namespace bf16
+
 struct Case {
     Heads heads;
     Integers lengths; // a negative one goes on from the last that is not
@@ -405,6 +411,14 @@ static void a_shared_context_changes_no_bit()
 
 // ---- to the bit: the kernels for Hopper, and those for any card
 
+// What a run on a card does before it trusts them: it finds no difference, and says nothing.
+static void kernels_for_hopper_pass_their_trial()
+{
+    bf16::hopper_try();
+    if (bf16::hopper_differs("DEREASON_ATTENTION") || bf16::hopper_differs("DEREASON_MATMUL"))
+        failed("the trial of the kernels for Hopper finds other bits");
+}
+
 static void kernels_for_hopper_have_the_bits_of_the_others()
 {
     if (!settings.bf16)
@@ -616,6 +630,7 @@ const Tests attention_tests = {
     {"attention_forward_merges_segments", forward_merges_segments},
     {"attention_backward_rounds_weights_and_results", backward_rounds_weights_and_results},
     {"attention_a_shared_context_changes_no_bit", a_shared_context_changes_no_bit},
+    {"attention_kernels_for_hopper_pass_their_trial", kernels_for_hopper_pass_their_trial},
     {"attention_kernels_for_hopper_have_the_bits_of_the_others", kernels_for_hopper_have_the_bits_of_the_others},
     {"attention_in_pages_chunks_and_single_tokens_has_the_bits_of_the_whole",
      pages_chunks_and_single_tokens_give_the_bits_of_the_whole},

@@ -1,0 +1,135 @@
+// Before a run trusts the kernels for Hopper: do they have the bits of those for any card, here and now? Assemblers
+// have got wgmma wrong without a word (lab/NOTES.md, 2026-11-29), and drivers compile and load what they please; a
+// small ragged batch and three odd products, made both ways and compared byte for byte when the card is opened, cost a
+// few milliseconds. Where they differ the others are used, and the run says so.
+#include "kernels/cuda/hopper.h"
+#include "kernels/cuda/product.cuh"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+namespace PRECISION
+{
+
+#if HOPPER_KERNELS
+
+// One piece of the device's memory, given out from its start
+struct Piece {
+    char *start;
+    size_t used;
+    template <typename T> T *take(int64_t count)
+    {
+        T *p = (T *)(start + used);
+        used += ((size_t)count * sizeof(T) + 255) / 256 * 256;
+        return p;
+    }
+};
+
+enum { PIECE_BYTES = 16 << 20 };
+
+// Numbers of some spread, the same ones each time
+static element *numbers(Piece *piece, int64_t count, uint32_t seed)
+{
+    element *x = piece->take<element>(count);
+    uint16_t *host = (uint16_t *)malloc((size_t)count * sizeof *host);
+    for (int64_t i = 0; host != NULL && i < count; i++) {
+        seed = seed * 1664525 + 1013904223;
+        host[i] = (uint16_t)((seed >> 16 & 0x807f) | (uint32_t)(124 + (seed >> 12 & 3)) << 7);
+    }
+    if (host != NULL)
+        device_upload(NULL, x, host, (size_t)count * sizeof *host);
+    free(host);
+    return x;
+}
+
+// Runs it both ways, with results in the same `bytes` of the device's memory.
+template <typename Run> static bool same_bits(const char *variable, char *results, size_t bytes, const Run &run)
+{
+    char *host = (char *)malloc(2 * bytes);
+    bool same = host != NULL;
+    for (int way = 0; same && way < 2; way++) {
+        if (way == 1)
+            setenv(variable, "mma", 1);
+        device_zero(NULL, results, bytes);
+        run();
+        unsetenv(variable);
+        same = device_download(NULL, host + way * bytes, results, bytes);
+    }
+    same = same && memcmp(host, host + bytes, bytes) == 0;
+    free(host);
+    return same;
+}
+
+static bool attention_agrees(char *memory, int64_t D)
+{
+    enum { SEQUENCES = 3, T = 150 + 1 + 213, H = 4, KV = 2, BLOCK_PAIRS = 6 + 1 + 10 };
+    const int32_t starts[SEQUENCES + 1] = {0, 150, 151, T}, contexts[SEQUENCES] = {0, 0, 0};
+    Piece piece = {memory, 0};
+    int32_t *device_starts = piece.take<int32_t>(SEQUENCES + 1), *device_contexts = piece.take<int32_t>(SEQUENCES);
+    device_upload(NULL, device_starts, starts, sizeof starts);
+    device_upload(NULL, device_contexts, contexts, sizeof contexts);
+    Tensor q = {numbers(&piece, T * H * D, 1), T, H * D}, k = {numbers(&piece, T * KV * D, 2), T, KV * D},
+           v = {numbers(&piece, T * KV * D, 3), T, KV * D}, dout = {numbers(&piece, T * H * D, 4), T, H * D};
+    Attention a = {};
+    a.sequences = SEQUENCES, a.heads = H, a.kv_heads = KV, a.head_width = D;
+    a.starts = device_starts, a.contexts = device_contexts, a.block_pairs = BLOCK_PAIRS;
+    a.workspace_floats = BLOCK_PAIRS * 2048 * (H / KV); // of one kv head: the other comes behind
+    a.workspace = piece.take<float>(a.workspace_floats);
+    float *delta = piece.take<float>(T * H);
+    char *results = piece.take<char>(0);
+    Tensor out = {piece.take<element>(T * H * D), T, H * D}, dq = {piece.take<element>(T * H * D), T, H * D},
+           dk = {piece.take<element>(T * KV * D), T, KV * D}, dv = {piece.take<element>(T * KV * D), T, KV * D};
+    float *logsumexp = piece.take<float>(T * H);
+    return same_bits("DEREASON_ATTENTION", results, (size_t)(memory + piece.used - results), [&] {
+        attention_forward(NULL, out, logsumexp, q, k, v, &a);
+        attention_backward(NULL, dq, dk, dv, delta, dout, q, k, v, out, logsumexp, &a);
+    });
+}
+
+static bool products_agree(char *memory)
+{
+    const int64_t M = 200, N = 328, K = 264;
+    Piece piece = {memory, 0};
+    element *x = numbers(&piece, M * K, 5), *w = numbers(&piece, N * K, 6), *dy = numbers(&piece, M * N, 7);
+    char *results = piece.take<char>(0);
+    element *y = piece.take<element>(M * N), *dx = piece.take<element>(M * K);
+    float *dw = piece.take<float>(N * K);
+    const Product forward = {MATMUL_FORWARD, M, N, K, x, w, y, K, K, N, false, false},
+                  input = {MATMUL_BACKWARD_INPUT, M, K, N, dy, w, dx, N, K, K, false, false},
+                  weight = {MATMUL_BACKWARD_WEIGHT, N, K, M, dy, x, dw, N, K, K, true, true};
+    return same_bits("DEREASON_MATMUL", results, (size_t)(memory + piece.used - results), [&] {
+        for (const Product *p : {&forward, &input, &weight})
+            if (!hopper_product(NULL, p))
+                product_own(NULL, p);
+    });
+}
+
+static bool tried, attention_differs, products_differ;
+
+bool hopper_differs(const char *variable)
+{
+    return tried && (strcmp(variable, "DEREASON_MATMUL") == 0 ? products_differ : attention_differs);
+}
+
+void hopper_try(void)
+{
+    char *memory = NULL;
+    bool wished = hopper_chosen("DEREASON_ATTENTION") && hopper_chosen("DEREASON_MATMUL");
+    if (tried || !wished || cudaMalloc((void **)&memory, PIECE_BYTES) != cudaSuccess)
+        return;
+    bool attention = attention_agrees(memory, 64) && attention_agrees(memory, 128), products = products_agree(memory);
+    cudaFree(memory);
+    attention_differs = !attention, products_differ = !products, tried = true;
+    if (!attention || !products)
+        fprintf(stderr, "note: %s by wgmma has not the bits of mma.sync on this card: mma.sync is used, which is slower\n",
+                attention ? "our matrix product" : products ? "attention" : "attention and our matrix product");
+}
+
+#else
+
+void hopper_try(void) {}
+bool hopper_differs(const char *) { return false; }
+
+#endif
+
+} // namespace PRECISION
