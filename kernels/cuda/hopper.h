@@ -34,9 +34,10 @@ struct AttentionBackward {
     Attention a;
 };
 
-// False: not on this card, or not for this shape, or not with so little workspace; nothing was done.
+// False: not on this card, or not for this shape; nothing was done.
 bool hopper_attention_forward(Stream *s, const AttentionForward &forward, int64_t tokens);
 bool hopper_attention_backward(Stream *s, const AttentionBackward &backward, int64_t tokens);
+void hopper_attention_queries(Stream *s, const AttentionBackward &backward, int64_t tokens); // dq alone
 
 // Compares them with the others once, on this card, and leaves them out from then on where a bit differs
 // (hopper_trial.cu).

@@ -65,10 +65,83 @@ __device__ inline void draw_number(int *number, int *counter, int tiles)
     *number = drawn < tiles ? drawn : -1;
 }
 
-// The place of 16 bytes, columns 8 · chunk and on, of a row of such a tile
-__device__ inline int chunk_place(int row, int chunk)
+// ---- tiles of rows: of one sequence and kv head, linear over queries and heads of the group (attention.cuh)
+
+struct HopperTile : RowTile {
+    int last, blocks; // position of the last query here; key blocks until then
+};
+
+// Tile `number` of all, of so many tokens each; false: there are not so many. Every warp looks for itself.
+__device__ inline bool open_hopper_tile(HopperTile *tile, const Attention &a, int tokens, int number)
 {
-    return chunk / 8 * PART_BYTES + row * 128 + ((chunk % 8) ^ (row % 8)) * 16;
+    int group = (int)(a.heads / a.kv_heads), rows = tokens * group;
+    Place place = find_tile(a, number / a.kv_heads, group, rows);
+    if (place.sequence < 0)
+        return false;
+    int start = a.starts[place.sequence], left = (a.starts[place.sequence + 1] - start) * group - (int)place.first;
+    *(RowTile *)tile = RowTile{place.sequence,
+                               start,
+                               number % (int)a.kv_heads,
+                               group,
+                               (int)place.first,
+                               min(left, rows),
+                               a.contexts[place.sequence],
+                               a.context_rows == NULL ? start : a.context_rows[place.sequence]};
+    tile->last = position_of(*tile, tile->rows - 1);
+    tile->blocks = tile->last / KEY_BLOCK + 1;
+    return true;
+}
+
+// The tile's rows of a tensor (T, H, D) to shared memory, by one thread; the caller has told the barrier.
+template <int D>
+__device__ inline void load_queries(uint32_t to, const CUtensorMap *map, uint32_t full, const HopperTile &tile)
+{
+    for (int part = 0; part < D / PART_COLUMNS; part++)
+        tensor_load(to + part * PART_BYTES, map, full, part * PART_COLUMNS, tile.kv_head * tile.group,
+                    tile.start + tile.first / tile.group);
+}
+
+// ROWS keys (values) from position `first` on, some of which are a context's and some the sequence's own, which do not
+// lie together: by hand, by the whole warpgroup.
+template <int D, int ROWS>
+__device__ inline void copy_block(unsigned char *to, const HopperTile &tile, const Attention &a, const element *rows,
+                                  int first)
+{
+    const int CHUNKS = D / 8, ROWS_AT_ONCE = (HOPPER_THREADS - MULTIPLIERS) / CHUNKS;
+    int chunk = (int)threadIdx.x % CHUNKS;
+#pragma unroll 4
+    for (int r = (int)threadIdx.x / CHUNKS; r < ROWS; r += ROWS_AT_ONCE) {
+        int row = key_row(tile, min(first + r, tile.last)) * (int)a.kv_heads + tile.kv_head;
+        int4 x = *(const int4 *)(rows + (int64_t)row * D + chunk * 8);
+        int place = chunk / 8 * ROWS * 128 + r * 128 + ((chunk % 8) ^ (r % 8)) * 16;
+        *(int4 *)(to + place) = first + r <= tile.last ? x : make_int4(0, 0, 0, 0);
+    }
+    proxy_fence();
+    barrier_sync(PRODUCERS, HOPPER_THREADS - MULTIPLIERS);
+}
+
+// ROWS keys (values) from position `first` on, by the whole warpgroup; full: one arrival, whoever brings them
+template <int D, int ROWS>
+__device__ inline void load_block(unsigned char *to, const CUtensorMap *map, uint32_t full, const HopperTile &tile,
+                                  const Attention &a, const element *rows, int first)
+{
+    int end = min(first + ROWS - 1, tile.last);
+    bool parted = a.key_pages == NULL && first < tile.context && end >= tile.context &&
+                  tile.context_row + tile.context != tile.start;
+    if (parted)
+        copy_block<D, ROWS>(to, tile, a, rows, first);
+    if (threadIdx.x != 0)
+        return;
+    if (parted) {
+        mbarrier_arrive(full);
+        return;
+    }
+    int page = a.key_pages == NULL ? 0 : a.page_table[tile.sequence * a.pages_per_sequence + first / KEY_BLOCK];
+    int row = a.key_pages == NULL ? key_row(tile, first) : (page * (int)a.kv_heads + tile.kv_head) * KEY_BLOCK;
+    mbarrier_expect(full, ROWS * D * 2);
+    for (int part = 0; part < D / PART_COLUMNS; part++)
+        tensor_load(shared_address(to) + part * ROWS * 128, map, full, part * PART_COLUMNS,
+                    a.key_pages == NULL ? tile.kv_head : 0, row);
 }
 
 } // namespace PRECISION

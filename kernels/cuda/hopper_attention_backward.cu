@@ -11,9 +11,11 @@
 //            operands of dV += Pᵀ·dO and dK += dSᵀ·Q; meanwhile dSᵀ goes to shared memory, and from there in one piece.
 //   queries  a tile of 128 queries of a head, 64 for each of two warpgroups, walks the keys ascending: dQ += dS·K.
 //
-// Only where no sequence goes on from another (shared prompts): there the blocks of one would not be those of the
-// other. Limit: 10·D operations for each head, query and key it sees, and 4 bytes of dS to and from memory for each of
-// 64. No card has run it yet.
+// Where a sequence goes on from another (shared prompts) the blocks of one would not be those of the other, and a long
+// document's may be more than the workspace holds: there the queries make dS again (hopper_attention_queries.cu).
+//
+// Limit: 10·D operations for each head, query and key it sees, and 4 bytes of dS to and from memory for each of 64. No
+// card has run it yet.
 #include "kernels/cuda/attention.cuh"
 #include "kernels/cuda/hopper.h"
 #if HOPPER_KERNELS
@@ -38,21 +40,21 @@ struct HopperBackward {
     element *ds;                // the blocks of the kv heads first_head .. first_head + kv_heads - 1
     int first_head, kv_heads;   // of this launch
     int key_tiles, query_tiles; // at most
-    int64_t blocks;             // of one head
+    int blocks;                 // of one head
 };
 
 __device__ int next_key_tile, next_query_tile; // zero between launches
 
-__host__ __device__ inline int64_t triangle(int64_t n) { return n * (n + 1) / 2; }
+__device__ inline int triangle(int n) { return n * (n + 1) / 2; }
 
 // Blocks of a head in front of this sequence's. Every warp looks for itself.
-__device__ inline int64_t blocks_before(const Attention &a, int sequence)
+__device__ inline int blocks_before(const Attention &a, int sequence)
 {
     int lane = (int)threadIdx.x % 32;
-    int64_t sum = 0;
+    int sum = 0;
     for (int base = 0; base < sequence; base += 32) {
         int s = base + lane, length = s < sequence ? a.starts[s + 1] - a.starts[s] : 0;
-        int blocks = (int)triangle((length + SIDE - 1) / SIDE);
+        int blocks = triangle((length + SIDE - 1) / SIDE);
         for (int by = 16; by > 0; by /= 2)
             blocks += __shfl_xor_sync(~0u, blocks, by);
         sum += blocks;
@@ -63,8 +65,9 @@ __device__ inline int64_t blocks_before(const Attention &a, int sequence)
 // What a block works on: 128 rows, keys of a kv head or queries of a head, from `first` on in one sequence
 struct HopperRows {
     int start, length, first; // of the sequence: its row in the batch, its rows
+    int until;                // how many rows from there on see its keys: more, if others go on from it
     int head;                 // of the launch's kv heads, or heads
-    int64_t blocks;           // of dS, of one head, in front of the sequence's
+    int blocks;               // of dS, of one head, in front of the sequence's
 };
 
 // Tile `number` of all; false: there are not so many. The longest of a sequence first: the first keys, the last
@@ -78,14 +81,16 @@ __device__ inline bool open_rows_of(HopperRows *tile, const HopperBackward &b, i
     int start = a.starts[place.sequence], length = a.starts[place.sequence + 1] - start, first = (int)place.first;
     if (keys)
         first = (length - 1) / HOPPER_ROWS * HOPPER_ROWS - first;
-    *tile = HopperRows{start, length, first, number % heads, blocks_before(a, place.sequence)};
+    int until = a.seen_until == NULL ? length : a.seen_until[place.sequence] - start;
+    *tile =
+        HopperRows{start, length, first, until, number % heads, b.ds == NULL ? 0 : blocks_before(a, place.sequence)};
     return true;
 }
 
 // The block of dS of a head of the launch, by number of its queries and keys in the sequence
 __device__ inline element *block_of(const HopperBackward &b, const HopperRows &tile, int head, int queries, int keys)
 {
-    return b.ds + (head * b.blocks + tile.blocks + triangle(queries) + keys) * (SIDE * SIDE);
+    return b.ds + (int64_t)(head * b.blocks + tile.blocks + triangle(queries) + keys) * (SIDE * SIDE);
 }
 
 // ---- keys and values: shared memory, in bytes from its start, and its barriers
@@ -145,7 +150,7 @@ __device__ inline void load_ends(float *ends, const AttentionBackward &b, const 
 {
     for (int r = (int)threadIdx.x % 32; r < SIDE; r += 32) {
         int64_t row = (int64_t)(tile.start + query + r) * b.a.heads + head;
-        bool live = query + r < tile.length;
+        bool live = query + r < tile.until;
         ends[r] = live ? b.logsumexp[row] * LOG2_E : 0;
         ends[SIDE + r] = live ? b.delta[row] : 0;
     }
@@ -176,7 +181,7 @@ __device__ inline void load_for_keys(const HopperBackward &b, const CUtensorMap 
             mbarrier_arrive(barriers + 8 * KEYS_FULL);
         if (*number < 0)
             return;
-        int steps = more ? (tile.length - tile.first + SIDE - 1) / SIDE : 0;
+        int steps = more ? (tile.until - tile.first + SIDE - 1) / SIDE : 0;
         for (int step = 0; step < steps * group; step++) {
             int head = (b.first_head + tile.head) * group + step / steps, query = tile.first + step % steps * SIDE;
             uint32_t full = barriers + 8 * (QUERIES_FULL + stage.number);
@@ -196,10 +201,12 @@ __device__ inline void load_for_keys(const HopperBackward &b, const CUtensorMap 
 
 template <int D> struct KeyWorker {
     unsigned char *room;
-    uint32_t base, barriers;
+    uint32_t base;
     int me, thread; // which of the two; in it
     QueryStage stage;
     int buffer; // of the two for dS, which is next
+
+    __device__ inline uint32_t barrier(int place) const { return base + KeyRoom<D>::BARRIERS + 8 * place; }
 };
 
 // Rows behind the sequence's last query become zeros, by both warpgroups: zero times what is there may be NaN.
@@ -218,15 +225,15 @@ template <int D> __device__ inline void put_ds(KeyWorker<D> *w, const uint32_t (
     int lane = w->thread % 32, row = w->thread / 32 * 16 + lane % 16;
     unsigned char *buffer = w->room + KeyRoom<D>::DS + (w->me * 2 + w->buffer) * BLOCK_BYTES;
     if (w->thread == 0)
-        bulk_wait_read<1>(); // who stored from this buffer before has read it
-    barrier_sync(MINE + w->me, 128);
+        bulk_wait_read<1>();         // who stored from this buffer before has read it
+    barrier_sync(MINE + w->me, 128); // and all have read what the rows end in
+    if (block == NULL)
+        return;
 #pragma unroll
     for (int k = 0; k < SIDE / 16; k++)
         stmatrix_x4(buffer + row * 128 + ((k * 2 + lane / 16) ^ (row % 8)) * 16, ds[k]);
     proxy_fence();
     barrier_sync(MINE + w->me, 128);
-    if (block == NULL)
-        return;
     if (w->thread == 0) {
         bulk_store(block, shared_address(buffer), BLOCK_BYTES);
         bulk_commit();
@@ -234,38 +241,40 @@ template <int D> __device__ inline void put_ds(KeyWorker<D> *w, const uint32_t (
     w->buffer ^= 1;
 }
 
-// Which of a block's pairs there are: masked: some query does not see some key, or one of them is not there.
-struct Seen {
-    int key, query, length; // of the thread's first row, of the block's first column; queries of the sequence
-    bool masked;
-    __device__ inline bool operator()(int i, int column) const
-    {
-        return !masked || (query + column < length && key + i / 2 * 8 <= query + column);
-    }
-};
-
 // Scores to weights, then the weights' gradients to those of scores, in place
-__device__ inline void weigh_scores(float (*p)[4], const float *ends, const Seen &seen, float scale)
+__device__ inline void weigh_scores(float (*p)[4], const float *ends, float scale)
 {
 #pragma unroll
     for (int j = 0; j < SIDE / 8; j++)
 #pragma unroll
-        for (int i = 0; i < 4; i++) {
-            int column = j * 8 + (int)threadIdx.x % 4 * 2 + i % 2;
-            p[j][i] = seen(i, column) ? weight_of(p[j][i], ends[column], scale) : 0;
-        }
+        for (int i = 0; i < 4; i++)
+            p[j][i] = weight_of(p[j][i], ends[j * 8 + (int)threadIdx.x % 4 * 2 + i % 2], scale);
 }
 
-__device__ inline void weigh_gradients(float (*ds)[4], const float (*p)[4], const float *ends, const Seen &seen,
-                                       float scale)
+__device__ inline void weigh_gradients(float (*ds)[4], const float (*p)[4], const float *delta, float scale)
 {
 #pragma unroll
     for (int j = 0; j < SIDE / 8; j++)
 #pragma unroll
-        for (int i = 0; i < 4; i++) {
-            int column = j * 8 + (int)threadIdx.x % 4 * 2 + i % 2;
-            ds[j][i] = seen(i, column) ? score_gradient(p[j][i], ds[j][i], ends[SIDE + column], scale) : 0;
-        }
+        for (int i = 0; i < 4; i++)
+            ds[j][i] = score_gradient(p[j][i], ds[j][i], delta[j * 8 + (int)threadIdx.x % 4 * 2 + i % 2], scale);
+}
+
+// Zeros where a query does not see a key, or is not there. key: of the thread's first row; query: of the block's first
+// column
+__device__ inline void hide_unseen(float (*x)[4], const HopperRows &tile, int key, int query)
+{
+    int column = query + (int)threadIdx.x % 4 * 2;
+#pragma unroll
+    for (int half = 0; half < 2; half++) {
+        int from = key + half * 8; // a key that is not there is nobody's: in blocks of dS it lies behind all queries
+#pragma unroll
+        for (int j = 0; j < SIDE / 8; j++)
+#pragma unroll
+            for (int i = 0; i < 2; i++)
+                if (column + j * 8 + i < from || column + j * 8 + i >= tile.until)
+                    x[j][half * 2 + i] = 0;
+    }
 }
 
 template <int D>
@@ -275,13 +284,13 @@ __device__ inline void key_step(float (*dk)[4], float (*dv)[4], KeyWorker<D> *w,
     uint32_t queries = w->base + KeyRoom<D>::STAGES + w->stage.number * KeyRoom<D>::TILE,
              douts = queries + KeyRoom<D>::TILE / 2, mine = w->base + w->me * SIDE * 128;
     const float *ends = (const float *)(w->room + KeyRoom<D>::ENDS) + w->stage.number * 2 * SIDE;
-    Seen seen = {tile.first + w->me * SIDE + w->thread / 32 * 16 + w->thread % 32 / 4, query, tile.length,
-                 query < tile.first + HOPPER_ROWS || query + SIDE > tile.length};
+    int key = tile.first + w->me * SIDE + w->thread / 32 * 16 + w->thread % 32 / 4;
+    bool masked = query < tile.first + HOPPER_ROWS || query + SIDE > tile.until;
     float p[SIDE / 8][4], ds[SIDE / 8][4];
     uint32_t weights[SIDE / 16][4], gradients[SIDE / 16][4];
-    mbarrier_wait(w->barriers + 8 * (QUERIES_FULL + w->stage.number), w->stage.parity);
-    if (query + SIDE > tile.length)
-        zero_tail(*w, tile.length - query);
+    mbarrier_wait(w->barrier(QUERIES_FULL + w->stage.number), w->stage.parity);
+    if (query + SIDE > tile.until)
+        zero_tail(*w, tile.until - query);
     wgmma_fence();
     tile_products<D, SIDE>(p, mine + KeyRoom<D>::KEYS, PART_BYTES, queries, HALF_PART_BYTES);
     wgmma_commit();
@@ -289,11 +298,15 @@ __device__ inline void key_step(float (*dk)[4], float (*dv)[4], KeyWorker<D> *w,
     wgmma_commit();
     wgmma_wait<1>();
     wgmma_hold<SIDE / 8>(p);
-    weigh_scores(p, ends, seen, scale);
+    weigh_scores(p, ends, scale);
+    if (masked)
+        hide_unseen(p, tile, key, query);
     round_to_fragments<SIDE / 16>(weights, p);
     wgmma_wait<0>();
     wgmma_hold<SIDE / 8>(ds);
-    weigh_gradients(ds, p, ends, seen, scale);
+    weigh_gradients(ds, p, ends + SIDE, scale);
+    if (masked)
+        hide_unseen(ds, tile, key, query);
     round_to_fragments<SIDE / 16>(gradients, ds);
     wgmma_hold<SIDE / 16>(weights);
     wgmma_hold<SIDE / 16>(gradients);
@@ -308,7 +321,7 @@ __device__ inline void key_step(float (*dk)[4], float (*dv)[4], KeyWorker<D> *w,
     wgmma_hold<D / 8>(dv);
     wgmma_hold<D / 8>(dk);
     if (w->thread == 0)
-        mbarrier_arrive(w->barriers + 8 * (QUERIES_EMPTY + w->stage.number));
+        mbarrier_arrive(w->barrier(QUERIES_EMPTY + w->stage.number));
     w->stage.advance();
 }
 
@@ -316,7 +329,7 @@ template <int D>
 __device__ inline void work_on_keys(KeyWorker<D> *w, const HopperBackward &b, const HopperRows &tile, float scale)
 {
     const Attention &a = b.backward.a;
-    int group = (int)(a.heads / a.kv_heads), steps = (tile.length - tile.first + SIDE - 1) / SIDE;
+    int group = (int)(a.heads / a.kv_heads), steps = (tile.until - tile.first + SIDE - 1) / SIDE;
     int keys = tile.first / SIDE + w->me; // number of the warpgroup's block of keys
     float dk[D / 8][4], dv[D / 8][4];
     clear<D>(dk);
@@ -324,7 +337,8 @@ __device__ inline void work_on_keys(KeyWorker<D> *w, const HopperBackward &b, co
     for (int head = 0; head < group; head++)
         for (int step = 0; step < steps; step++) {
             int queries = tile.first / SIDE + step;
-            element *block = queries < keys ? NULL : block_of(b, tile, tile.head * group + head, queries, keys);
+            element *block =
+                b.ds == NULL || queries < keys ? NULL : block_of(b, tile, tile.head * group + head, queries, keys);
             key_step<D>(dk, dv, w, tile, queries * SIDE, block, scale);
         }
     auto row_of = [&](int r) -> int64_t { // in (T·Hkv, D); rows of the block begin behind those of the producers
@@ -337,13 +351,11 @@ __device__ inline void work_on_keys(KeyWorker<D> *w, const HopperBackward &b, co
 
 template <int D> __device__ inline void multiply_for_keys(const HopperBackward &b, unsigned char *room)
 {
-    uint32_t base = shared_address(room);
-    int warpgroup = (int)threadIdx.x / 128 - 1;
-    KeyWorker<D> w = {room, base, base + KeyRoom<D>::BARRIERS, warpgroup, (int)threadIdx.x % 128, QueryStage{0, 0}, 0};
+    KeyWorker<D> w = {room, shared_address(room), (int)threadIdx.x / 128 - 1, (int)threadIdx.x % 128, {0, 0}, 0};
     float scale = 1.0f / sqrtf((float)D);
     for (int parity = 0;; parity ^= 1) {
         HopperRows tile;
-        mbarrier_wait(w.barriers + 8 * KEYS_FULL, parity);
+        mbarrier_wait(w.barrier(KEYS_FULL), parity);
         int number = *(int *)(room + KeyRoom<D>::NUMBER);
         if (number < 0)
             break;
@@ -351,7 +363,7 @@ template <int D> __device__ inline void multiply_for_keys(const HopperBackward &
             work_on_keys<D>(&w, b, tile, scale);
         __syncwarp(); // each warp for itself, for each has read the number
         if (w.thread % 32 == 0)
-            mbarrier_arrive(w.barriers + 8 * KEYS_EMPTY);
+            mbarrier_arrive(w.barrier(KEYS_EMPTY));
     }
     if (w.thread == 0)
         bulk_wait<0>();
@@ -374,11 +386,11 @@ __global__ void __launch_bounds__(HOPPER_THREADS, 1)
     }
     __syncthreads();
     if (threadIdx.x < HOPPER_THREADS - MULTIPLIERS) {
-        registers_down<40>();
+        registers_down<32>();
         if (threadIdx.x < 64)
             load_for_keys<D>(b, &q, &dout, &k, &v, room);
     } else {
-        registers_up<232>();
+        registers_up<240>();
         multiply_for_keys<D>(b, room);
     }
 #endif
@@ -512,36 +524,48 @@ template <int D> static void start_hopper(Stream *s, const AttentionBackward &ba
 {
     const Attention *a = &backward.a;
     int64_t tiles = tiles_at_most(a, tokens, 1, HOPPER_ROWS), group = a->heads / a->kv_heads;
+    int most = device_multiprocessors();
     CUtensorMap q, dout, k, v, k_half;
     describe_tensor(&q, backward.q, tokens, a->heads, D, SIDE, 1);
     describe_tensor(&dout, backward.dout, tokens, a->heads, D, SIDE, 1);
     describe_tensor(&k, backward.k, tokens, a->kv_heads, D, HOPPER_ROWS, 1);
     describe_tensor(&v, backward.v, tokens, a->kv_heads, D, HOPPER_ROWS, 1);
     describe_tensor(&k_half, backward.k, tokens, a->kv_heads, D, SIDE, 1);
-    for (int first = 0; first < a->kv_heads; first += kv_heads) {
-        int count = min(kv_heads, (int)a->kv_heads - first), most = device_multiprocessors();
-        HopperBackward b = {backward, (element *)a->workspace, first, count, (int)tiles * count, 0, a->block_pairs};
+    bool blocks = kv_heads > 0; // otherwise the queries make dS again, for themselves
+    for (int first = 0, count; first < a->kv_heads; first += count) {
+        count = blocks ? min(kv_heads, (int)a->kv_heads - first) : (int)a->kv_heads;
+        HopperBackward b = {
+            backward,           blocks ? (element *)a->workspace : NULL, first, count, (int)tiles * count, 0,
+            (int)a->block_pairs};
         b.query_tiles = b.key_tiles * (int)group;
         launch(s, dim3((unsigned)min(b.key_tiles, most)), HOPPER_THREADS, KeyRoom<D>::BYTES, hopper_keys_kernel<D>, q,
                dout, k, v, b);
-        launch(s, dim3((unsigned)min(b.query_tiles, most)), HOPPER_THREADS, QueryRoom<D>::BYTES,
-               hopper_queries_kernel<D>, k_half, b);
+        if (blocks)
+            launch(s, dim3((unsigned)min(b.query_tiles, most)), HOPPER_THREADS, QueryRoom<D>::BYTES,
+                   hopper_queries_kernel<D>, k_half, b);
     }
+}
+
+// How many kv heads' blocks of dS the workspace holds; 0: none, or no sequence's queries may be in another's blocks
+static int64_t heads_at_a_time(const Attention *a)
+{
+    if (a->context_rows != NULL || a->workspace == NULL || a->block_pairs == 0 || a->block_pairs * a->heads > INT32_MAX)
+        return 0;
+    return a->workspace_floats * (int64_t)sizeof(float) / (a->block_pairs * BLOCK_BYTES * (a->heads / a->kv_heads));
 }
 
 bool hopper_attention_backward(Stream *s, const AttentionBackward &backward, int64_t tokens)
 {
     const Attention *a = &backward.a;
-    if (!hopper_chosen("DEREASON_ATTENTION") || a->context_rows != NULL || a->workspace == NULL || a->block_pairs == 0)
+    if (!hopper_chosen("DEREASON_ATTENTION") || a->heads / a->kv_heads > HOPPER_ROWS)
         return false;
-    int64_t of_head = a->block_pairs * BLOCK_BYTES * (a->heads / a->kv_heads);
-    int64_t kv_heads = a->workspace_floats * (int64_t)sizeof(float) / of_head;
-    if (kv_heads == 0)
-        return false;
+    int kv_heads = (int)min(heads_at_a_time(a), a->kv_heads);
     if (a->head_width == 64)
-        start_hopper<64>(s, backward, tokens, (int)min(kv_heads, a->kv_heads));
+        start_hopper<64>(s, backward, tokens, kv_heads);
     else
-        start_hopper<128>(s, backward, tokens, (int)min(kv_heads, a->kv_heads));
+        start_hopper<128>(s, backward, tokens, kv_heads);
+    if (kv_heads == 0)
+        hopper_attention_queries(s, backward, tokens);
     return true;
 }
 

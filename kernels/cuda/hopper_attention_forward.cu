@@ -58,85 +58,9 @@ struct HopperForward {
     int tiles, tokens; // tiles of all kv heads, at most; tokens of a tile
 };
 
-struct HopperTile : RowTile {
-    int last, blocks; // position of the last query here; key blocks until then
-};
-
 __device__ int next_tile; // whose turn it is; zero between launches
 
-// Tile `number` of all; false: there are not so many. Every warp looks for itself.
-__device__ inline bool open_hopper_tile(HopperTile *tile, const HopperForward &f, int number)
-{
-    const Attention &a = f.forward.a;
-    int group = (int)(a.heads / a.kv_heads), rows = f.tokens * group;
-    Place place = find_tile(a, number / a.kv_heads, group, rows);
-    if (place.sequence < 0)
-        return false;
-    int start = a.starts[place.sequence], left = (a.starts[place.sequence + 1] - start) * group - (int)place.first;
-    *(RowTile *)tile = RowTile{place.sequence,
-                               start,
-                               number % (int)a.kv_heads,
-                               group,
-                               (int)place.first,
-                               min(left, rows),
-                               a.contexts[place.sequence],
-                               a.context_rows == NULL ? start : a.context_rows[place.sequence]};
-    tile->last = position_of(*tile, tile->rows - 1);
-    tile->blocks = tile->last / KEY_BLOCK + 1;
-    return true;
-}
-
 // ---- the warpgroup that loads
-
-// A key block some of whose rows are a context's and some the sequence's own, which do not lie together: by hand.
-template <int D>
-__device__ inline void copy_block(unsigned char *to, const HopperTile &tile, const Attention &a, const element *rows,
-                                  int first)
-{
-    const int CHUNKS = D / 8, ROWS_AT_ONCE = (HOPPER_THREADS - MULTIPLIERS) / CHUNKS;
-    int chunk = (int)threadIdx.x % CHUNKS;
-#pragma unroll 4
-    for (int r = (int)threadIdx.x / CHUNKS; r < KEY_BLOCK; r += ROWS_AT_ONCE) {
-        int row = key_row(tile, min(first + r, tile.last)) * (int)a.kv_heads + tile.kv_head;
-        int4 x = *(const int4 *)(rows + (int64_t)row * D + chunk * 8);
-        *(int4 *)(to + chunk_place(r, chunk)) = first + r <= tile.last ? x : make_int4(0, 0, 0, 0);
-    }
-    proxy_fence();
-    barrier_sync(PRODUCERS, HOPPER_THREADS - MULTIPLIERS);
-}
-
-template <int D>
-__device__ inline void load_block(unsigned char *to, const CUtensorMap *map, uint32_t full, const HopperTile &tile,
-                                  const Attention &a, const element *rows, int block)
-{
-    int first = block * KEY_BLOCK, end = min(first + KEY_BLOCK - 1, tile.last);
-    bool parted = a.key_pages == NULL && first < tile.context && end >= tile.context &&
-                  tile.context_row + tile.context != tile.start;
-    if (parted)
-        copy_block<D>(to, tile, a, rows, first);
-    if (threadIdx.x != 0)
-        return;
-    if (parted) {
-        mbarrier_arrive(full);
-        return;
-    }
-    int page = a.key_pages == NULL ? 0 : a.page_table[tile.sequence * a.pages_per_sequence + block];
-    int row = a.key_pages == NULL ? key_row(tile, first) : (page * (int)a.kv_heads + tile.kv_head) * KEY_BLOCK;
-    mbarrier_expect(full, KEY_BLOCK * D * 2);
-    for (int part = 0; part < D / PART_COLUMNS; part++)
-        tensor_load(shared_address(to) + part * PART_BYTES, map, full, part * PART_COLUMNS,
-                    a.key_pages == NULL ? tile.kv_head : 0, row);
-}
-
-template <int D>
-__device__ inline void load_queries(uint32_t to, const CUtensorMap *map, uint32_t full, const HopperTile &tile,
-                                    int tokens)
-{
-    mbarrier_expect(full, tokens * tile.group * D * 2);
-    for (int part = 0; part < D / PART_COLUMNS; part++)
-        tensor_load(to + part * PART_BYTES, map, full, part * PART_COLUMNS, tile.kv_head * tile.group,
-                    tile.start + tile.first / tile.group);
-}
 
 template <int D>
 __device__ inline void load_tiles(const HopperForward &f, const CUtensorMap *q, const CUtensorMap *k,
@@ -153,21 +77,22 @@ __device__ inline void load_tiles(const HopperForward &f, const CUtensorMap *q, 
         if (threadIdx.x == 0)
             draw_number(number, &next_tile, f.tiles);
         barrier_sync(PRODUCERS, HOPPER_THREADS - MULTIPLIERS);
-        bool more = *number >= 0 && open_hopper_tile(&tile, f, *number);
-        if (threadIdx.x == 0 && more)
-            load_queries<D>(shared_address(room), q, barriers + 8 * QUERIES_FULL, tile, f.tokens);
-        else if (threadIdx.x == 0)
+        bool more = *number >= 0 && open_hopper_tile(&tile, a, f.tokens, *number);
+        if (threadIdx.x == 0 && more) {
+            mbarrier_expect(barriers + 8 * QUERIES_FULL, f.tokens * tile.group * D * 2);
+            load_queries<D>(shared_address(room), q, barriers + 8 * QUERIES_FULL, tile);
+        } else if (threadIdx.x == 0)
             mbarrier_arrive(barriers + 8 * QUERIES_FULL);
         if (*number < 0)
             return;
-        for (int block = 0; more && block < tile.blocks; block++) {
+        for (int first = 0; more && first <= tile.last; first += KEY_BLOCK) {
             unsigned char *at = room + stage.number * Room<D>::TILE;
             mbarrier_wait(barriers + 8 * (KEYS_EMPTY + stage.number), stage.parity ^ 1);
-            load_block<D>(at + Room<D>::KEYS, k, barriers + 8 * (KEYS_FULL + stage.number), tile, a, f.forward.k,
-                          block);
+            load_block<D, KEY_BLOCK>(at + Room<D>::KEYS, k, barriers + 8 * (KEYS_FULL + stage.number), tile, a,
+                                     f.forward.k, first);
             mbarrier_wait(barriers + 8 * (VALUES_EMPTY + stage.number), stage.parity ^ 1);
-            load_block<D>(at + Room<D>::VALUES, v, barriers + 8 * (VALUES_FULL + stage.number), tile, a, f.forward.v,
-                          block);
+            load_block<D, KEY_BLOCK>(at + Room<D>::VALUES, v, barriers + 8 * (VALUES_FULL + stage.number), tile, a,
+                                     f.forward.v, first);
             stage.advance();
         }
     }
@@ -373,7 +298,7 @@ template <int D> __device__ inline void multiply_tiles(const HopperForward &f, u
         int number = *(int *)(room + Room<D>::NUMBER);
         if (number < 0)
             break;
-        if (open_hopper_tile(&tile, f, number)) {
+        if (open_hopper_tile(&tile, f.forward.a, f.tokens, number)) {
             begin_tile(&t, m, tile);
             first_block(&t, m, scale);
             for (int block = 1; block < tile.blocks; block++)

@@ -121,8 +121,11 @@ void hopper_try(void)
     cudaFree(memory);
     attention_differs = !attention, products_differ = !products, tried = true;
     if (!attention || !products)
-        fprintf(stderr, "note: %s by wgmma has not the bits of mma.sync on this card: mma.sync is used, which is slower\n",
-                attention ? "our matrix product" : products ? "attention" : "attention and our matrix product");
+        fprintf(stderr,
+                "note: %s by wgmma has not the bits of mma.sync on this card: mma.sync is used, which is slower\n",
+                attention  ? "our matrix product"
+                : products ? "attention"
+                           : "attention and our matrix product");
 }
 
 #else

@@ -331,6 +331,8 @@ static void add_workspace(Attention *a, Memory &m, const Sequences &s)
         int64_t blocks = ceil_divide(s.starts[i + 1] - s.starts[i], 64);
         a->block_pairs += blocks * (blocks + 1) / 2;
     }
+    if (s.q.rows % 3 == 0)
+        return; // not even that
     int64_t of_kv_head = a->block_pairs * 2048 * (a->heads / a->kv_heads);
     a->workspace_floats = of_kv_head * (1 + s.q.rows % 2) + 7;
     a->workspace = m.floats_out(a->workspace_floats);

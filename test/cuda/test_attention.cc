@@ -599,7 +599,8 @@ static void a_sequence_does_not_see_its_neighbours()
 // What is no number in one sequence stays there.
 static void a_sequence_does_not_see_what_is_nan_in_its_neighbours()
 {
-    for (const Case &c : {Case{{2, 1, 64}, {70, 30, 129, 64}}, Case{{3, 1, 128}, {150, 1, 40}}}) {
+    for (const Case &c :
+         {Case{{2, 1, 64}, {70, 30, 129, 64}}, Case{{3, 1, 128}, {150, 1, 40}}, Case{{2, 1, 64}, {70, 30, 128, 63}}}) {
         Sequences clean = sequences_of(c.heads, c.lengths, 25), spoiled = clean;
         Matrix dout = random_matrix(clean.q.rows, clean.q.columns, 26), spoiled_dout = dout;
         int64_t first = clean.starts[1], last = clean.starts[2];

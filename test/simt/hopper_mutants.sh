@@ -29,11 +29,12 @@ forward: keys given back after their wait|forward|2:wgmma_commit();|wgmma_commit
 forward: values given back|forward|m->done_with(VALUES_EMPTY + old.number);|;
 forward: a parity that turns|forward|KeyStage old = m->stage;|KeyStage old = m->stage; m->stage.parity = 0;
 forward: the stage of the block before|forward|m->tile(Room<D>::VALUES, old.number)|m->tile(Room<D>::VALUES, m->stage.number)
-forward: bytes that are expected|forward|mbarrier_expect(full, KEY_BLOCK * D * 2);|mbarrier_expect(full, KEY_BLOCK * D);
+keys: bytes that are expected|shared|mbarrier_expect(full, ROWS * D * 2);|mbarrier_expect(full, ROWS * D);
 forward: barriers that copies know|forward|mbarrier_init_fence();|;
-forward: a fence behind rows copied by hand|forward|1:proxy_fence();|;
-forward: a barrier behind rows copied by hand|forward|1:barrier_sync(PRODUCERS, HOPPER_THREADS - MULTIPLIERS);|;
-forward: a fence behind the tail's zeros|forward|2:proxy_fence();|;
+keys: a fence behind rows copied by hand|shared|proxy_fence();|;
+keys: a barrier behind rows copied by hand|shared|barrier_sync(PRODUCERS, HOPPER_THREADS - MULTIPLIERS);|;
+keys: the swizzle of rows copied by hand|shared|((chunk % 8) ^ (r % 8))|(chunk % 8)
+forward: a fence behind the tail's zeros|forward|proxy_fence();|;
 forward: a barrier behind the tail's zeros|forward|barrier_sync(TAIL_IS_ZERO, MULTIPLIERS);|;
 forward: zeros in the tail|forward|if (keys < KEY_BLOCK) {|if (false) {
 backward: a fence before the scores|backward|1:wgmma_fence();|;
@@ -44,8 +45,8 @@ backward: the wait for scores|backward|wgmma_wait<1>();|;
 backward: the wait for gradients of weights|backward|1:wgmma_wait<0>();|;
 backward: the wait for the sums|backward|2:wgmma_wait<0>();|;
 backward: the wait for dQ|backward|3:wgmma_wait<0>();|;
-backward: the wait for keys|backward|mbarrier_wait(w.barriers + 8 * KEYS_FULL, parity);|;
-backward: the wait for queries|backward|mbarrier_wait(w->barriers + 8 * (QUERIES_FULL + w->stage.number), w->stage.parity);|;
+backward: the wait for keys|backward|mbarrier_wait(w.barrier(KEYS_FULL), parity);|;
+backward: the wait for queries|backward|mbarrier_wait(w->barrier(QUERIES_FULL + w->stage.number), w->stage.parity);|;
 backward: the wait for a free stage|backward|mbarrier_wait(barriers + 8 * (QUERIES_EMPTY + stage.number), stage.parity ^ 1);|;
 backward: the wait for blocks of dS|backward|mbarrier_wait(barriers + 8 * (STAGE_FULL + stage->number), stage->parity);|;
 backward: the wait for a free stage of blocks|backward|mbarrier_wait(barriers + 8 * (STAGE_EMPTY + stage->number), stage->parity ^ 1);|;
@@ -64,9 +65,26 @@ backward: dS read before it is overwritten|backward|bulk_wait_read<1>();|;
 backward: dS stored at the end|backward|bulk_wait<0>();|;
 backward: the group of a store closed|backward|bulk_commit();|;
 backward: two buffers of dS|backward|w->buffer ^= 1;|;
-backward: zeros behind the last query|backward|if (query + SIDE > tile.length)|if (false)
+backward: zeros behind the last query|backward|if (query + SIDE > tile.until)|if (false)
 backward: zeros behind the last key|backward|if ((keys + 1) * SIDE > tile.length)|if (false)
 backward: the other swizzle of dS|backward|((k * 2 + lane / 16) ^ (row % 8))|(k * 2 + lane / 16)
+queries: a fence before the scores|queries|1:wgmma_fence();|;
+queries: a fence before the sums|queries|2:wgmma_fence();|;
+queries: the scores' group closed|queries|1:wgmma_commit();|;
+queries: the sums' group closed|queries|3:wgmma_commit();|;
+queries: the wait for scores|queries|wgmma_wait<1>();|;
+queries: the wait for gradients of weights|queries|1:wgmma_wait<0>();|;
+queries: the wait for the sums|queries|2:wgmma_wait<0>();|;
+queries: the wait for rows|queries|mbarrier_wait(barriers + 8 * QUERIES_FULL, parity);|;
+queries: the wait for keys|queries|mbarrier_wait(barriers + 8 * (FULL + stage->number), stage->parity);|;
+queries: the wait for free rows|queries|mbarrier_wait(barriers + 8 * QUERIES_EMPTY, parity ^ 1);|;
+queries: the wait for a free stage|queries|mbarrier_wait(barriers + 8 * (EMPTY + stage.number), stage.parity ^ 1);|;
+queries: bytes that are expected|queries|mbarrier_expect(queries_full, 2 * b.tokens * tile.group * D * 2);|mbarrier_expect(queries_full, b.tokens * tile.group * D * 2);
+queries: arrivals of keys and of values|queries|i == QUERIES_EMPTY ? MULTIPLIERS / 32 : 2;|i == QUERIES_EMPTY ? MULTIPLIERS / 32 : i >= EMPTY ? 2 : 1;
+queries: a fence behind the tail's zeros|queries|proxy_fence();|;
+queries: a barrier behind the tail's zeros|queries|barrier_sync(TAIL_IS_ZERO, MULTIPLIERS);|;
+queries: zeros behind the last key|queries|if (first + KEYS > tile.last + 1) {|if (false) {
+queries: a stage given back|queries|mbarrier_arrive(barriers + 8 * (EMPTY + stage->number));|;
 product: a fence before a slab|product|wgmma_fence();|;
 product: a slab's group closed|product|wgmma_commit();|;
 product: the wait for the slab before|product|wgmma_wait<1>();|wgmma_wait<2>();
@@ -86,6 +104,8 @@ file_of() {
     case $1 in
     forward) echo kernels/cuda/hopper_attention_forward.cu ;;
     backward) echo kernels/cuda/hopper_attention_backward.cu ;;
+    shared) echo kernels/cuda/hopper_attention.cuh ;;
+    queries) echo kernels/cuda/hopper_attention_queries.cu ;;
     product) echo kernels/cuda/hopper_matmul.cu ;;
     ptx) echo kernels/cuda/ptx_hopper.cuh ;;
     esac
@@ -114,9 +134,11 @@ try() {
     mkdir -p "$folder/kernels/cuda"
     replace "$file" "$from" "$to" >"$folder/$file" || { echo "FAILED: $file, $what" && return 1; }
     sources=$file
-    [ "$2" != ptx ] || sources="kernels/cuda/hopper_attention_forward.cu kernels/cuda/hopper_attention_backward.cu"
+    case $file in
+    *.cuh) sources=$(ls kernels/cuda/hopper_attention_*.cu) ;;
+    esac
     for source in $sources; do
-        [ "$2" != ptx ] || cp "$source" "$folder/$source"
+        [ "$source" = "$file" ] || cp "$source" "$folder/$source"
         ${CXX:-g++} -std=c++17 -D_GNU_SOURCE -I"$folder" -Itest/simt -I. -g -O1 -ffp-contract=off -fno-strict-aliasing -w -Wno-psabi -DHAVE_WGMMA \
             -fsanitize=thread -DPRECISION=bf16 -DPRECISION_BITS=16 -x c++ -c "$folder/$source" -o "$folder/$(basename "$source").o"
     done
