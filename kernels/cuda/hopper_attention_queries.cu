@@ -42,7 +42,8 @@ struct Maps { // of q, dout, k, v
 
 __device__ int next_rows; // whose turn it is; zero between launches
 
-template <int D> __device__ inline void load_rows_and_keys(const HopperQueries &b, const Maps &maps, unsigned char *room)
+template <int D>
+__device__ inline void load_rows_and_keys(const HopperQueries &b, const Maps &maps, unsigned char *room)
 {
     const Attention &a = b.backward.a;
     uint32_t base = shared_address(room), barriers = base + Room<D>::BARRIERS_AT;
@@ -212,8 +213,8 @@ template <int D> static void start_hopper(Stream *s, const AttentionBackward &ba
     describe_tensor(&maps.k, backward.k, tokens, a->kv_heads, D, KEYS, 1);
     describe_tensor(&maps.v, backward.v, tokens, a->kv_heads, D, KEYS, 1);
     HopperQueries b = {backward, (int)tiles, (int)of_tile};
-    launch(s, dim3((unsigned)(tiles < most ? tiles : most)), HOPPER_THREADS, Room<D>::BYTES, hopper_rows_kernel<D>, maps,
-           b);
+    launch(s, dim3((unsigned)(tiles < most ? tiles : most)), HOPPER_THREADS, Room<D>::BYTES, hopper_rows_kernel<D>,
+           maps, b);
 }
 
 void hopper_attention_queries(Stream *s, const AttentionBackward &backward, int64_t tokens)
