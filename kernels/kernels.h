@@ -39,6 +39,10 @@ typedef struct Tensor {
 // context_rows[s] on: one that has no context itself, and stands directly before those that go on from it, as a prompt
 // does before its responses. seen_until[s]: the row behind the last one that sees s's new tokens, which is the end of
 // the last sequence that goes on from it, or its own. Both NULL: every context is empty.
+// Sequences with one new token that stand next to each other may begin with the same pages, as the samples of a prompt
+// do, and a backend may read those once for all of them: shared_pages[s] is how many pages from the first on s has in
+// common with its company, all of them full and before the new tokens; shared_until[s] the sequence behind the last of
+// its company, whose numbers are the same ones; without company 0 and s + 1. It changes no bit. Both NULL: no company.
 typedef struct Attention {
     int64_t sequences, heads, kv_heads, head_width; // S, H, Hkv, D: D even, H a multiple of Hkv
     const int32_t *starts;                          // (S+1)
@@ -47,6 +51,7 @@ typedef struct Attention {
     void *key_pages, *value_pages;                  // (pages, page_elements) in the activation type, or NULL
     const int32_t *page_table;                      // (S, pages_per_sequence): number of the page
     int64_t pages_per_sequence;
+    const int32_t *shared_pages, *shared_until; // (S) only with pages; or NULL
     float *workspace; // with pages: attention_workspace floats; going back: any workspace_floats, or NULL
     int64_t workspace_floats, block_pairs; // block_pairs: Σ n(n + 1) / 2 over sequences, n = ceil(length / 64)
 } Attention;

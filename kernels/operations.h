@@ -159,7 +159,8 @@ OPERATION(void, pages_copy, (Stream *s, void *pages, int64_t elements, const int
 // ---- causal attention with grouped key/value heads, scale 1/sqrt(D): online softmax, no T×T array (Dao 2023)
 // q, out, dq, dout (T, H, D); k, v, dk, dv (T, Hkv, D); logsumexp, delta (T, H). k, v are not read with pages.
 // forward: key blocks of KEY_BLOCK from position 0; segments of KEY_SEGMENT merged ascending. In pages, the segments of
-// a sequence with one new token are worked on side by side, their sums kept in the workspace until they are merged.
+// a sequence with one new token are worked on side by side, their sums kept in the workspace until they are merged;
+// pages that such sequences share may be read once for all of them.
 // backward (without pages): dq is a chain over keys ascending; dk and dv over the heads of the group, then over the
 // queries that see the key, in the order of rows. delta is scratch.
 

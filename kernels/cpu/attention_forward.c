@@ -1,233 +1,23 @@
 // Causal attention over ragged batches, forward, never a T×T array (Dao 2023, FlashAttention-2).
 //
 // A task is (sequence, kv head, tile of queries); its rows are the tile's queries of every head of the group, so a
-// block of keys is packed once for all of them (in pages it is packed already). Of a sequence that decodes, one new
-// token over keys in pages, a task is one segment: its sums go to the workspace and are merged when all are there, in
-// the order that one task would have. What a row computes never depends on its tile: masked keys get weight exactly
-// zero, and a zero adds nothing to a chain.
-#include "kernels/cpu/attention.h"
-
-enum { TILE_QUERIES = 32, NO_KEYS = 0, SEGMENT_BLOCKS = KEY_SEGMENT / KEY_BLOCK };
-
-// The online softmax of one row in one segment: m the largest score so far, l the sum of exp(score - m)
-typedef struct RowState {
-    float m, l;
-} RowState;
-
-// Turns `live` scores into weights, the rest of the block into zeros; returns what the row's older sums are scaled by.
-static float softmax_block(float *scores, RowState *state, int64_t live, float scale)
-{
-    lanes16 largest = lanes_set(-__builtin_inff());
-    for (int64_t j = 0; j < live; j += 16) {
-        lanes16 z = row_load(scores, j, live, -__builtin_inff());
-        EACH_PART (i) {
-            z.part[i] = z.part[i] * vf_set(scale);
-            largest.part[i] = vf_max(largest.part[i], z.part[i]);
-        }
-        row_store(scores, j, live, z);
-    }
-    float old = state->m, block = lanes_max(largest), m = old > block ? old : block;
-    lanes16 sum = lanes_set(0);
-    for (int64_t j = 0; j < live; j += 16) {
-        lanes16 z = row_load(scores, j, live, -__builtin_inff());
-        EACH_PART (i) {
-            z.part[i] = vf_exp(z.part[i] - vf_set(m));
-            sum.part[i] = sum.part[i] + z.part[i];
-        }
-        row_store(scores, j, live, z);
-    }
-    memset(scores + live, 0, (size_t)(KEY_BLOCK - live) * sizeof(float));
-    float keep = f_exp(old - m);
-    state->m = m;
-    state->l = state->l * keep + lanes_sum(sum);
-    return keep;
-}
-
-static void scale_add_row(float *y, float a, const float *x, float b, int64_t width) // y = y·a + x·b, two roundings
-{
-    for (int64_t c = 0; c < width; c += VL)
-        vf_store(y + c, vf_load(y + c) * vf_set(a) + vf_load(x + c) * vf_set(b));
-}
-
-static void scale_row_by(float *y, float a, int64_t width)
-{
-    for (int64_t c = 0; c < width; c += VL)
-        vf_store(y + c, vf_load(y + c) * vf_set(a));
-}
-
-// What a forward task works in, all of it private to a thread.
-typedef struct ForwardTile {
-    int64_t rows, padded;   // queries × group, D rounded up to 16
-    float *queries;         // (rows, D), packed, group inside
-    float *columns, *block; // (D, KEY_BLOCK), (KEY_BLOCK, padded): keys and values of a block that are not in pages
-    float *mixed;           // (KEY_BLOCK, D): rows of a block that begins in a context and ends behind it
-    float *scores;          // (rows, KEY_BLOCK)
-    float *segment, *total; // (rows, padded): weighted values of the segment, of all merged segments
-    RowState *now, *all;    // (rows)
-} ForwardTile;
-
-static ForwardTile forward_tile(const Attention *a)
-{
-    ForwardTile w = {.padded = padded_width(a->head_width)};
-    size_t D = (size_t)a->head_width, P = (size_t)w.padded, R = TILE_QUERIES * (size_t)(a->heads / a->kv_heads);
-    float *p =
-        thread_scratch(SCRATCH_ATTENTION, (R * (D + KEY_BLOCK + 2 * P + 4) + KEY_BLOCK * (2 * D + P)) * sizeof(float));
-    w.columns = p, p += D * KEY_BLOCK;
-    w.mixed = p, p += D * KEY_BLOCK;
-    w.block = p, p += P * KEY_BLOCK;
-    w.scores = p, p += R * KEY_BLOCK;
-    w.segment = p, p += R * P;
-    w.total = p, p += R * P;
-    w.queries = p, p += R * D;
-    w.now = (RowState *)p, p += 2 * R;
-    w.all = (RowState *)p;
-    return w;
-}
-
-static void start_segment(ForwardTile *w)
-{
-    memset(w->segment, 0, (size_t)(w->rows * w->padded) * sizeof(float));
-    for (int64_t r = 0; r < w->rows; r++)
-        w->now[r] = (RowState){-__builtin_inff(), 0};
-}
-
-static void merge_row(float *total, RowState *all, const float *segment, RowState now, int64_t padded)
-{
-    if (now.l == 0)
-        return; // a row that ends before this segment
-    float m = all->m > now.m ? all->m : now.m, a = f_exp(all->m - m), b = f_exp(now.m - m);
-    scale_add_row(total, a, segment, b, padded);
-    *all = (RowState){m, all->l * a + now.l * b};
-}
-
-static void merge_segment(ForwardTile *w)
-{
-    for (int64_t r = 0; r < w->rows; r++)
-        merge_row(w->total + r * w->padded, &w->all[r], w->segment + r * w->padded, w->now[r], w->padded);
-}
-
-// A block's keys as columns (D, KEY_BLOCK) and its values as rows (KEY_BLOCK, padded); anything behind the last key.
-static void block_of(const KeyView *view, int64_t block, ForwardTile *w, const float **columns, const float **values)
-{
-    const Attention *a = view->a;
-    int64_t D = a->head_width, keys = block_keys(view, block);
-    if (a->key_pages != NULL) {
-        *columns = page_of(a->key_pages, a, view->sequence, block) + view->kv_head * D * KEY_BLOCK;
-        *values = page_of(a->value_pages, a, view->sequence, block) + view->kv_head * KEY_BLOCK * w->padded;
-        return;
-    }
-    KeyRows rows = rows_at(view, view->context_keys, view->keys, block * KEY_BLOCK, keys, w->mixed);
-    pack_columns(w->columns, rows.row, rows.stride, keys, D);
-    rows = rows_at(view, view->context_values, view->values, block * KEY_BLOCK, keys, w->mixed);
-    pack_rows(w->block, rows.row, rows.stride, keys, D, w->padded);
-    *columns = w->columns;
-    *values = w->block;
-}
-
-// How much of a block the last query of a tile sees: keys, and the columns that hold them.
-static int64_t block_reach(int64_t last, int64_t block)
-{
-    int64_t reach = last - block * KEY_BLOCK + 1;
-    return smaller(reach, KEY_BLOCK);
-}
-
-// Decoding reads keys and values once, from memory: they are fetched while what is there is computed, values during the
-// scores, the next block's keys during the sums.
-static TileAhead fetch_values(const float *values, int64_t reach, int64_t padded)
-{
-    int32_t lines = (int32_t)(padded / 16);
-    return (TileAhead){.line = (const char *)values,
-                       .stride = 4 * padded,
-                       .line_count = lines,
-                       .left = (int32_t)reach,
-                       .per_visit = 64};
-}
-
-static TileAhead fetch_keys(const KeyView *view, int64_t block, int64_t last)
-{
-    const Attention *a = view->a;
-    if (block > last / KEY_BLOCK)
-        return (TileAhead){.left = 0};
-    const float *keys = page_of(a->key_pages, a, view->sequence, block) + view->kv_head * a->head_width * KEY_BLOCK;
-    return (TileAhead){.line = (const char *)keys,
-                       .stride = 4 * KEY_BLOCK,
-                       .line_count = (int32_t)((block_reach(last, block) + 15) / 16),
-                       .left = (int32_t)a->head_width,
-                       .per_visit = 64};
-}
-
-// One block of keys against every row of the tile; row r is query r / group, which sees keys up to its own position.
-static void forward_block(ForwardTile *w, const KeyView *view, int64_t block, int64_t first_position, float scale)
-{
-    const Attention *a = view->a;
-    int64_t D = a->head_width, group = a->heads / a->kv_heads;
-    const float *keys, *values;
-    block_of(view, block, w, &keys, &values);
-    int64_t last = first_position + w->rows / group - 1, depth = block_reach(last, block),
-            columns = (depth + 15) / 16 * 16;
-    bool decodes = a->key_pages != NULL && w->rows == group;
-    TileAhead ahead = fetch_values(values, depth, w->padded);
-    tile_product(w->rows, columns, D, w->queries, D, 1, keys, KEY_BLOCK, w->scores, KEY_BLOCK, false,
-                 decodes ? &ahead : NULL);
-    for (int64_t r = 0; r < w->rows; r++) {
-        int64_t live = first_position + r / group - block * KEY_BLOCK + 1;
-        live = live < 0 ? NO_KEYS : live > KEY_BLOCK ? KEY_BLOCK : live;
-        if (live == NO_KEYS) {
-            memset(w->scores + r * KEY_BLOCK, 0, KEY_BLOCK * sizeof(float));
-            continue;
-        }
-        float keep = softmax_block(w->scores + r * KEY_BLOCK, &w->now[r], live, scale);
-        scale_row_by(w->segment + r * w->padded, keep, w->padded);
-    }
-    if (decodes)
-        ahead = fetch_keys(view, block + 1, last);
-    tile_product(w->rows, w->padded, depth, w->scores, KEY_BLOCK, 1, values, w->padded, w->segment, w->padded, true,
-                 decodes ? &ahead : NULL);
-}
-
-// Which of the results (T, H, D) row r of a tile is, the tile's first query being the `first` of its sequence.
-static int64_t result_row(const KeyView *view, int64_t first, int64_t r)
-{
-    const Attention *a = view->a;
-    int64_t group = a->heads / a->kv_heads;
-    return (a->starts[view->sequence] + first + r / group) * a->heads + view->kv_head * group + r % group;
-}
-
-static void load_queries(ForwardTile *w, const float *q, const KeyView *view, int64_t first, int64_t queries)
-{
-    const Attention *a = view->a;
-    int64_t D = a->head_width;
-    w->rows = queries * (a->heads / a->kv_heads);
-    for (int64_t r = 0; r < w->rows; r++)
-        memcpy(w->queries + r * D, q + result_row(view, first, r) * D, (size_t)D * sizeof(float));
-}
-
-typedef struct Results {
-    float *out, *logsumexp; // (T, H, D), (T, H)
-} Results;
-
-static void put_row(const Results *results, int64_t row, const float *total, RowState all, int64_t D)
-{
-    float inverse = 1.0f / all.l;
-    for (int64_t d = 0; d < D; d++)
-        results->out[row * D + d] = total[d] * inverse + 0.0f; // + 0: one sign of zero
-    results->logsumexp[row] = all.m + (float)d_log(all.l);
-}
+// block of keys is packed once for all of them (in pages it is packed already). What a task does with a block is in
+// attention_block.h; a sequence that decodes over more than a segment, or with others, has tasks of attention_decode.h.
+#include "kernels/cpu/attention_decode.h"
 
 static void tile_task(ForwardTile *w, const Results *results, const float *q, const KeyView *view, int64_t first,
                       int64_t queries)
 {
     const Attention *a = view->a;
-    int64_t D = a->head_width, first_position = a->contexts[view->sequence] + first,
-            last = first_position + queries - 1;
-    load_queries(w, q, view, first, queries);
+    int64_t D = a->head_width, last = a->contexts[view->sequence] + first + queries - 1;
+    load_queries(w, q, view, first, queries, last);
     for (int64_t r = 0; r < w->rows; r++)
         w->all[r] = (RowState){-__builtin_inff(), 0};
     memset(w->total, 0, (size_t)(w->rows * w->padded) * sizeof(float));
     for (int64_t block = 0; block <= last / KEY_BLOCK; block++) {
         if (block % SEGMENT_BLOCKS == 0)
             start_segment(w);
-        forward_block(w, view, block, first_position, 1.0f / sqrtf((float)D));
+        forward_block(w, view, block, 1.0f / sqrtf((float)D));
         if ((block + 1) % SEGMENT_BLOCKS == 0 || block == last / KEY_BLOCK)
             merge_segment(w);
     }
@@ -235,100 +25,55 @@ static void tile_task(ForwardTile *w, const Results *results, const float *q, co
         put_row(results, result_row(view, first, r), w->total + r * w->padded, w->all[r], D);
 }
 
-// ---- decoding over several segments
-
-static int64_t segments_at_most(const Attention *a) { return ceil_divide(a->pages_per_sequence, SEGMENT_BLOCKS); }
-
-// Segments that are worked on side by side: all of them where one new token sees more than one, else 1.
-static int64_t segments_apart(const Attention *a, int64_t sequence)
-{
-    bool decodes = a->key_pages != NULL && a->starts[sequence + 1] - a->starts[sequence] == 1;
-    return decodes ? a->contexts[sequence] / KEY_SEGMENT + 1 : 1;
-}
-
-// Where the workspace has the sums of one row of a segment: m, l, and the weighted values (padded).
-static float *segment_sums(const Attention *a, int64_t sequence, int64_t head, int64_t segment)
-{
-    return a->workspace +
-           ((sequence * a->heads + head) * segments_at_most(a) + segment) * (padded_width(a->head_width) + 2);
-}
-
-static int64_t cpu_attention_workspace(int64_t sequences, int64_t positions, int64_t heads, int64_t head_width)
-{
-    return sequences * heads * ceil_divide(positions, KEY_SEGMENT) * (padded_width(head_width) + 2);
-}
-
-static void segment_task(ForwardTile *w, const float *q, const KeyView *view, int64_t segment)
-{
-    const Attention *a = view->a;
-    int64_t position = a->contexts[view->sequence], first = segment * SEGMENT_BLOCKS, last = position / KEY_BLOCK;
-    load_queries(w, q, view, 0, 1);
-    start_segment(w);
-    for (int64_t block = first; block <= last && block < first + SEGMENT_BLOCKS; block++)
-        forward_block(w, view, block, position, 1.0f / sqrtf((float)a->head_width));
-    for (int64_t r = 0; r < w->rows; r++) {
-        float *sums = segment_sums(a, view->sequence, view->kv_head * w->rows + r, segment);
-        memcpy(sums, &w->now[r], sizeof w->now[r]);
-        memcpy(sums + 2, w->segment + r * w->padded, (size_t)w->padded * sizeof(float));
-    }
-}
-
-static void merge_segments(ForwardTile *w, const Results *results, const Attention *a, int64_t sequence, int64_t head)
-{
-    RowState all = {-__builtin_inff(), 0};
-    memset(w->total, 0, (size_t)w->padded * sizeof(float));
-    for (int64_t segment = 0; segment < segments_apart(a, sequence); segment++) {
-        const float *sums = segment_sums(a, sequence, head, segment);
-        merge_row(w->total, &all, sums + 2, (RowState){sums[0], sums[1]}, w->padded);
-    }
-    put_row(results, (int64_t)a->starts[sequence] * a->heads + head, w->total, all, a->head_width);
-}
-
-// ---- tasks of all sequences, numbered through
-
-static int64_t tasks_of(const Attention *a, int64_t sequence)
+// Tasks of one sequence; parts: see parts_of
+static int64_t tasks_of(const Attention *a, int64_t sequence, int64_t parts)
 {
     int64_t queries = a->starts[sequence + 1] - a->starts[sequence];
-    return a->kv_heads * ceil_divide(queries, TILE_QUERIES) * segments_apart(a, sequence);
+    return segments_apart(a, sequence) > 0 ? pieces_of(a, sequence, parts)
+                                           : a->kv_heads * ceil_divide(queries, TILE_QUERIES);
 }
 
-// One task of one sequence: of tiles the last, which sees most, comes first.
+// Of tiles the last, which sees most, comes first.
 static void run_task(ForwardTile *w, const Results *results, Tensor q, Tensor k, Tensor v, const Attention *a,
-                     int64_t sequence, int64_t number)
+                     int64_t sequence, int64_t number, int64_t parts)
 {
-    int64_t queries = a->starts[sequence + 1] - a->starts[sequence], tiles = ceil_divide(queries, TILE_QUERIES);
-    KeyView view = key_view(a, k, v, sequence, number % a->kv_heads);
-    if (segments_apart(a, sequence) > 1) {
-        segment_task(w, q.data, &view, number / a->kv_heads);
+    if (segments_apart(a, sequence) > 0) {
+        run_piece(w, q, a, sequence, number, parts);
         return;
     }
+    int64_t queries = a->starts[sequence + 1] - a->starts[sequence], tiles = ceil_divide(queries, TILE_QUERIES);
+    KeyView view = key_view(a, k, v, sequence, number % a->kv_heads);
     int64_t first = (tiles - 1 - number / a->kv_heads) * TILE_QUERIES;
     tile_task(w, results, q.data, &view, first, smaller(queries - first, TILE_QUERIES));
 }
 
 static void cpu_attention_forward(Stream *s, Tensor out, float *logsumexp, Tensor q, Tensor k, Tensor v,
-                                  const Attention *a)
+                                  const Attention *who)
 {
-    assert(q.columns == a->heads * a->head_width && a->head_width % 2 == 0 && a->heads % a->kv_heads == 0);
+    assert(q.columns == who->heads * who->head_width && who->head_width % 2 == 0 && who->heads % who->kv_heads == 0);
     Results results = {out.data, logsumexp};
+    const Attention worth = with_company_worth_it(who), *a = &worth;
     bool apart = false;
-    for (int64_t sequence = 0; sequence < a->sequences; sequence++)
-        apart = apart || segments_apart(a, sequence) > 1;
+    int64_t tasks = 0;
+    for (int64_t sequence = 0; sequence < a->sequences; sequence++) {
+        apart = apart || segments_apart(a, sequence) > 0;
+        tasks += tasks_of(a, sequence, 1);
+    }
+    int64_t parts = ceil_divide(omp_get_max_threads(), tasks > 0 ? tasks : 1);
 #pragma omp parallel
     {
         ForwardTile w = forward_tile(a);
         for (int64_t sequence = 0; sequence < a->sequences; sequence++) {
-            int64_t tasks = tasks_of(a, sequence);
+            int64_t number = tasks_of(a, sequence, parts);
 #pragma omp for schedule(dynamic, 1) nowait
-            for (int64_t task = 0; task < tasks; task++)
-                run_task(&w, &results, q, k, v, a, sequence, task);
+            for (int64_t task = 0; task < number; task++)
+                run_task(&w, &results, q, k, v, a, sequence, task, parts);
         }
         if (apart) {
 #pragma omp barrier
-#pragma omp for schedule(static)
-            for (int64_t row = 0; row < a->sequences * a->heads; row++)
-                if (segments_apart(a, row / a->heads) > 1)
-                    merge_segments(&w, &results, a, row / a->heads, row % a->heads);
+#pragma omp for schedule(dynamic, 1)
+            for (int64_t task = 0; task < a->sequences * a->kv_heads; task++)
+                finish_sequence(&w, &results, q, a, task / a->kv_heads, task % a->kv_heads);
         }
     }
 }

@@ -182,6 +182,87 @@ static void a_batch_over_pages_has_the_bits_of_each_alone(void **state)
     free(p.values);
 }
 
+// Companies over a pool of random numbers: so many of `sequences` sequences begin with `pages` pages, the rest of their
+// positions, drawn up to `more` behind these, are in pages of their own.
+typedef struct Company {
+    int32_t pages, sequences, more;
+} Company;
+
+enum { COMPANIES = 6, MEMBERS = 60, PER_SEQUENCE = 20, POOL_PAGES = 200 };
+
+typedef struct Members {
+    int32_t starts[MEMBERS + 1], contexts[MEMBERS], table[MEMBERS * PER_SEQUENCE], shared[MEMBERS], until[MEMBERS];
+    int count, taken, joined;
+} Members;
+
+static void join(Members *m, const Company *company)
+{
+    int first = m->taken, end = m->count + company->sequences;
+    m->taken += company->pages;
+    for (; m->count < end; m->count++) {
+        int32_t context = company->pages * KEY_BLOCK + m->count * 37 % company->more;
+        m->starts[m->count + 1] = m->count + 1;
+        m->contexts[m->count] = context;
+        m->shared[m->count] = company->sequences > 1 ? company->pages : 0;
+        m->until[m->count] = end;
+        for (int block = 0; block <= context / KEY_BLOCK; block++)
+            m->table[m->count * PER_SEQUENCE + block] =
+                (int32_t)(block < company->pages ? first + block : m->taken++) * 7 % POOL_PAGES;
+    }
+    assert_true(m->taken <= POOL_PAGES && m->count <= MEMBERS);
+}
+
+static void decode(const Kernels *kernels, const Attention *a, float *out, float *lse)
+{
+    int64_t width = a->heads * a->head_width;
+    kernels->attention_forward(NULL, (Tensor){out, a->sequences, width}, lse, (Tensor){q, a->sequences, width},
+                               (Tensor){0}, (Tensor){0}, a);
+}
+
+// More than a tile has in one company, a sequence alone, pages that end with a segment, behind one and inside one, and
+// behind two; and fewer tasks than threads, so that what is shared is dealt to several.
+static void sequences_that_share_pages_have_the_bits_of_those_that_do_not(void **state)
+{
+    static const Company companies[COMPANIES] = {{2, 35, 200}, {1, 1, 90},   {8, 3, 300},
+                                                 {9, 5, 100},  {17, 2, 250}, {3, 8, 40}};
+    static const struct {
+        int64_t heads, kv_heads, width;
+    } shapes[] = {{2, 2, 64}, {8, 2, 64}, {5, 1, 128}, {8, 1, 18}};
+    static Members m;
+    for (int all = 0; all < 2; all++)
+        for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+            const Kernels *kernels = kernels_open("cpu", all ? 2 : 5);
+            for (; m.joined < (all ? COMPANIES : 2); m.joined++)
+                join(&m, &companies[m.joined]);
+            int64_t heads = shapes[i].heads, kv_heads = shapes[i].kv_heads, width = shapes[i].width;
+            int64_t elements = POOL_PAGES * kernels->page_elements(kv_heads, width), rows = m.count * heads;
+            Attention a = {.sequences = m.count, .heads = heads, .kv_heads = kv_heads, .head_width = width};
+            a.starts = m.starts;
+            a.contexts = m.contexts;
+            a.page_table = m.table;
+            a.pages_per_sequence = PER_SEQUENCE;
+            a.key_pages = random_floats(elements, 8);
+            a.value_pages = random_floats(elements, 9);
+            a.workspace =
+                allocate((size_t)kernels->attention_workspace(m.count, PER_SEQUENCE * KEY_BLOCK, heads, width), 4);
+            float *out = allocate((size_t)(rows * width), 4), *expected = allocate((size_t)(rows * width), 4);
+            float *lse = allocate((size_t)rows, 4), *expected_lse = allocate((size_t)rows, 4);
+            decode(kernels, &a, expected, expected_lse);
+            a.shared_pages = m.shared;
+            a.shared_until = m.until;
+            decode(kernels, &a, out, lse);
+            assert_memory_equal(out, expected, (size_t)(rows * width) * 4);
+            assert_memory_equal(lse, expected_lse, (size_t)rows * 4);
+            free(a.key_pages);
+            free(a.value_pages);
+            free(a.workspace);
+            free(out);
+            free(expected);
+            free(lse);
+            free(expected_lse);
+        }
+}
+
 static void a_sequence_does_not_see_its_neighbours(void **state)
 {
     enum { T = 600 };
@@ -209,6 +290,7 @@ int main(void)
         cmocka_unit_test(attention_agrees_with_a_plain_softmax),
         cmocka_unit_test(pages_chunks_and_single_tokens_give_the_bits_of_the_whole),
         cmocka_unit_test(a_batch_over_pages_has_the_bits_of_each_alone),
+        cmocka_unit_test(sequences_that_share_pages_have_the_bits_of_those_that_do_not),
         cmocka_unit_test(a_sequence_does_not_see_its_neighbours),
     };
     return cmocka_run_group_tests(tests, setup, NULL);

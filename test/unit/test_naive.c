@@ -180,6 +180,44 @@ static void pages(Case *c)
     c->k->release(a.workspace);
 }
 
+// Sequences with one new token in the pages of one sequence of up to 2,400; neighbours are told what they share, or
+// some of it, which the plain loops do not listen to.
+static void shared_pages(Case *c)
+{
+    enum { S = 6, PAGES = 19 };
+    int64_t Hkv = drawn(c, 1, 2), H = Hkv * drawn(c, 1, 3), D = 2 * drawn(c, 1, 9), length = drawn(c, 400, 2400);
+    int32_t table[S * PAGES], starts[S + 1] = {0, (int32_t)length}, contexts[S] = {0}, shared[S] = {0}, until[S];
+    for (int i = 0; i < S * PAGES; i++)
+        table[i] = (i % PAGES * 8 + 3) % PAGES;
+    Attention a = {
+        .sequences = 1, .heads = H, .kv_heads = Hkv, .head_width = D, .starts = starts, .contexts = contexts};
+    a.page_table = table;
+    a.pages_per_sequence = PAGES;
+    size_t elements = PAGES * (size_t)c->k->page_elements(Hkv, D);
+    a.key_pages = c->k->allocate(elements * sizeof(float));
+    a.value_pages = c->k->allocate(elements * sizeof(float));
+    a.workspace = c->k->allocate((size_t)c->k->attention_workspace(S, PAGES * KEY_BLOCK, H, D) * sizeof(float));
+    c->k->pages_write(NULL, input_tensor(c, length, Hkv * D), input_tensor(c, length, Hkv * D), &a);
+    int64_t least = drawn(c, 0, length - 300);
+    for (int s = 0; s < S; s++) {
+        starts[s + 1] = s + 1;
+        contexts[s] = (int32_t)drawn(c, least, length - 1);
+        bool goes_on = s > 0 && until[s - 1] > s;
+        until[s] = goes_on ? until[s - 1] : (int32_t)drawn(c, s + 1, S);
+        shared[s] = goes_on ? shared[s - 1] : until[s] == s + 1 ? 0 : (int32_t)drawn(c, 0, least / KEY_BLOCK);
+    }
+    a.sequences = S;
+    a.shared_pages = shared;
+    a.shared_until = until;
+    kernels_open("cpu", 1); // one thread always listens
+    c->k->attention_forward(NULL, made_tensor(c, S, H * D), made(c, S * H), input_tensor(c, S, H * D), (Tensor){0},
+                            (Tensor){0}, &a);
+    kernels_open("cpu", 0);
+    c->k->release(a.key_pages);
+    c->k->release(a.value_pages);
+    c->k->release(a.workspace);
+}
+
 static void head(Case *c)
 {
     bool tall = drawn(c, 0, 3) == 0; // more rows than a chain of the weight's gradient has
@@ -240,6 +278,7 @@ static const struct {
                   {"products", products},
                   {"attention", attention},
                   {"pages", pages},
+                  {"shared pages", shared_pages},
                   {"head", head},
                   {"sampler", sampler},
                   {"optimizer", optimizer}};
