@@ -68,8 +68,8 @@ typedef struct GenerationResult {
 typedef struct EngineStatistics {
     int64_t prompt_tokens, sampled_tokens; // computed; a shared prompt counts once, a recomputed one again
     int64_t passes, graph_passes;
-    int64_t keys_read;                // over all passes: positions whose keys and values a pass has to read
-    int64_t preemptions;              // sequences that lost their pages and were computed again
+    int64_t keys_read;   // over all passes: positions whose keys and values a pass has to read, shared ones once
+    int64_t preemptions; // sequences that lost their pages and were computed again
     int64_t pages_in_use, pages_most; // of limits.cache.pages
     int64_t sequences_running;
 } EngineStatistics;

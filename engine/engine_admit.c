@@ -253,7 +253,6 @@ static void place(Engine *e, Flight *f, Sequence *s, int64_t n)
     b->contexts[b->sequences++] = (int32_t)s->computed;
     b->starts[b->sequences] = (int32_t)b->tokens;
     s->computed += n;
-    e->statistics.keys_read += s->computed;
     if (s->settings == NULL)
         e->statistics.prompt_tokens += n;
     else

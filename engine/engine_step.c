@@ -37,15 +37,27 @@ void flights_close(Engine *e)
     }
 }
 
+// What sequences share is read by the first of them.
+static int64_t keys_of(const PagedBatch *b, int64_t sequences)
+{
+    int64_t keys = 0;
+    for (int64_t s = 0; s < sequences; s++) {
+        bool first = s == 0 || b->shared_until[s - 1] == s;
+        keys += b->contexts[s] + b->starts[s + 1] - b->starts[s] - (first ? 0 : b->shared_pages[s] * KEY_BLOCK);
+    }
+    return keys;
+}
+
 bool flight_queue(Engine *e, Flight *f)
 {
     PagedBatch *b = &f->batch;
     for (int64_t i = 0; i < b->probed; i++)
         b->rows[b->sampled + i] = f->probe_rows[i];
-    int64_t sampled = b->sampled;
+    int64_t sampled = b->sampled, sequences = b->sequences;
     TRY(cached_queue(e->model, b, e->n_live, &f->results));
     e->model->kernels->event_record(NULL, f->event);
     b->sampled = sampled; // without the padding
+    e->statistics.keys_read += keys_of(b, sequences);
     for (int64_t i = 0; i < b->copies; i++)
         page_give_back(&e->pages, b->copy_pairs[2 * i]);
     e->passes++;

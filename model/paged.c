@@ -7,6 +7,7 @@
 
 struct PagedGraph {
     int64_t sequences, n_live;
+    bool shares;
     Graph *graph; // NULL: the size has run once, and its operations can be captured
 };
 
@@ -26,11 +27,11 @@ static size_t lay_batch(PagedBatch *b, const Model *m, void *block)
 {
     const CacheLimits *l = &m->limits.cache;
     int64_t T = l->tokens, S = l->sequences, N = l->rows;
-    int32_t **integers[] = {&b->ids,   &b->positions, &b->starts,     &b->contexts,  &b->rows,
-                            &b->slots, &b->targets,   &b->copy_pairs, &b->page_table};
-    const int64_t counts[] = {T, T, S + 1, S, N, S, N, 2 * S, S * paged_pages(m)};
+    int32_t **integers[] = {&b->ids,     &b->positions,  &b->starts,       &b->contexts,     &b->rows,      &b->slots,
+                            &b->targets, &b->copy_pairs, &b->shared_pages, &b->shared_until, &b->page_table};
+    const int64_t counts[] = {T, T, S + 1, S, N, S, N, 2 * S, S, S, S * paged_pages(m)};
     size_t end = lay_down(&b->sampling, block, 0, S, sizeof(SampleRow));
-    for (int i = 0; i < 9; i++)
+    for (int i = 0; i < 11; i++)
         end = lay_down(integers[i], block, end, counts[i], sizeof(int32_t));
     b->block = block;
     return end;
@@ -148,6 +149,8 @@ static bool run(Model *m, const PagedBatch *b, int64_t n_live)
                                .contexts = a->contexts,
                                .page_table = device.page_table,
                                .pages_per_sequence = paged_pages(m),
+                               .shared_pages = b->shares ? device.shared_pages : NULL,
+                               .shared_until = b->shares ? device.shared_until : NULL,
                                .workspace = a->attention_workspace}};
     m->kernels->tokens_take(NULL, a->ids, b->tokens, a->kept);
     return run_forward(m, &pass) && ask_head(m, b, &device, n_live);
@@ -167,6 +170,40 @@ static void copy_pages(Model *m, const PagedBatch *b)
                       b->copies);
         k->pages_copy(NULL, (char *)m->cached.value_pages + (size_t)layer * bytes, elements, device.copy_pairs,
                       b->copies);
+    }
+}
+
+// ---- company: neighbours that decode and begin with the same pages
+
+// Pages that s begins with as the sequence before it does, all of them full; 0 unless both decode.
+static int32_t common_pages(const Model *m, const PagedBatch *b, int64_t s)
+{
+    if (s < 1 || s >= b->sequences || b->starts[s + 1] - b->starts[s - 1] != 2)
+        return 0;
+    const int32_t *mine = b->page_table + s * paged_pages(m), *before = mine - paged_pages(m);
+    int32_t shorter = b->contexts[s] < b->contexts[s - 1] ? b->contexts[s] : b->contexts[s - 1], n = 0;
+    while (n < shorter / KEY_BLOCK && mine[n] == before[n])
+        n++;
+    return n;
+}
+
+// Neighbours keep company where they have no less in common than either has with its other neighbour. So all of a
+// company have the same in common, and samples of one prompt leave those of another alone, with which they share less.
+static void find_company(const Model *m, PagedBatch *b)
+{
+    int32_t after = 0, common = common_pages(m, b, b->sequences - 1), until = 0; // after: with the sequence behind it
+    bool joined = false;                                                         // with that sequence
+    b->shares = false;
+    for (int64_t s = b->sequences; s-- > 0;) {
+        int32_t before = common_pages(m, b, s - 1);
+        bool joins = common > 0 && common >= after && common >= before;
+        until = joined ? until : (int32_t)s + 1;
+        b->shared_pages[s] = joined ? after : joins ? common : 0;
+        b->shared_until[s] = until;
+        b->shares = b->shares || joins;
+        joined = joins;
+        after = common;
+        common = before;
     }
 }
 
@@ -204,10 +241,10 @@ static void pad(const Model *m, PagedBatch *b)
     b->tokens = b->sequences = b->sampled = size;
 }
 
-static PagedGraph *find_graph(Model *m, int64_t sequences, int64_t n_live)
+static PagedGraph *find_graph(Model *m, const PagedBatch *b, int64_t n_live)
 {
     for (size_t i = 0; i < m->graph_count; i++)
-        if (m->graphs[i].sequences == sequences && m->graphs[i].n_live == n_live)
+        if (m->graphs[i].sequences == b->sequences && m->graphs[i].n_live == n_live && m->graphs[i].shares == b->shares)
             return &m->graphs[i];
     return NULL;
 }
@@ -216,10 +253,10 @@ static PagedGraph *find_graph(Model *m, int64_t sequences, int64_t n_live)
 static bool run_graph(Model *m, PagedBatch *b, int64_t n_live)
 {
     const Kernels *k = m->kernels;
-    PagedGraph *g = find_graph(m, b->sequences, n_live);
+    PagedGraph *g = find_graph(m, b, n_live);
     if (g == NULL) {
         TRY(grow(&m->graphs, &m->graph_capacity, m->graph_count + 1, sizeof *m->graphs));
-        m->graphs[m->graph_count++] = (PagedGraph){b->sequences, n_live, NULL};
+        m->graphs[m->graph_count++] = (PagedGraph){b->sequences, n_live, b->shares, NULL};
         return run(m, b, n_live);
     }
     if (g->graph == NULL) {
@@ -245,6 +282,7 @@ bool cached_queue(Model *m, PagedBatch *b, int64_t n_live, PagedResults *results
     b->graph = false;
     if (graph)
         pad(m, b);
+    find_company(m, b);
     k->upload_later(NULL, m->cached.paged_block, b->block, used_bytes(m, b));
     copy_pages(m, b);
     TRY(graph ? run_graph(m, b, n_live) : run(m, b, n_live));

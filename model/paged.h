@@ -10,17 +10,18 @@
 // All arrays are in one block of memory that can be copied from.
 typedef struct PagedBatch {
     int64_t tokens, sequences, sampled, probed, copies;
-    bool graph;          // it was launched as one
-    SampleRow *sampling; // (N1)
-    int32_t *ids;        // (T) -1 - slot: the token kept in that slot
-    int32_t *positions;  // (T)
-    int32_t *starts;     // (S+1)
-    int32_t *contexts;   // (S)
-    int32_t *rows;       // (N1 + N2) of the T tokens; those to sample first
-    int32_t *slots;      // (N1) where the sampled tokens are kept
-    int32_t *targets;    // (N2) whose log-probability is wanted
-    int32_t *copy_pairs; // (copies, 2) pages to copy before anything else
-    int32_t *page_table; // (S, paged_pages)
+    bool graph, shares;                   // it was launched as a graph; some sequences share pages
+    SampleRow *sampling;                  // (N1)
+    int32_t *ids;                         // (T) -1 - slot: the token kept in that slot
+    int32_t *positions;                   // (T)
+    int32_t *starts;                      // (S+1)
+    int32_t *contexts;                    // (S)
+    int32_t *rows;                        // (N1 + N2) of the T tokens; those to sample first
+    int32_t *slots;                       // (N1) where the sampled tokens are kept
+    int32_t *targets;                     // (N2) whose log-probability is wanted
+    int32_t *copy_pairs;                  // (copies, 2) pages to copy before anything else
+    int32_t *shared_pages, *shared_until; // (S) as in Attention; cached_queue finds them
+    int32_t *page_table;                  // (S, paged_pages)
     void *block;
 } PagedBatch;
 
@@ -42,9 +43,10 @@ void cached_batch_close(PagedBatch *batch, const Model *model);
 bool cached_results_open(PagedResults *results, const Model *model);
 void cached_results_close(PagedResults *results, const Model *model);
 
-// Queues the pass. The device owns batch and results until an event recorded after it has been waited for. A batch that
-// only decodes may be padded (with sequences of page 0 and slots after the real ones), so that few graphs serve all
-// sizes; then batch->graph is true.
+// Queues the pass. Sequences that decode, stand next to each other and begin with the same pages have those read once.
+// The device owns batch and results until an event recorded after it has been waited for. A batch that only decodes may
+// be padded (with sequences of page 0 and slots after the real ones), so that few graphs serve all sizes; then
+// batch->graph is true.
 bool cached_queue(Model *model, PagedBatch *batch, int64_t n_live, PagedResults *results);
 
 #endif

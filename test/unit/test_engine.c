@@ -181,12 +181,66 @@ static void samples_of_one_prompt_share_it(void **state)
     EngineStatistics statistics = engine_statistics(e);
     assert_int_equal(finished, 32);
     assert_int_equal(statistics.prompt_tokens, 299); // the last one is each sample's own step
+    int64_t keys = 299;
+    for (int64_t position = 299; position < 299 + 30; position++)
+        keys += 256 + 32 * (position + 1 - 256); // two pages are read once
+    assert_int_equal(statistics.keys_read, keys);
     assert_true(statistics.pages_most <=
                 1 + 2 + 32 * 1 + 1); // page 0; two whole pages of the prompt; the rest and new tokens
     assert_true(first[0] != first[1] || first[1] != first[2]); // and they are not the same
     free(s);
     engine_close(e);
     model_close(&m);
+}
+
+enum { SAMPLES = 4, PROMPTS = 3, SAMPLED = PROMPTS * SAMPLES * TOKENS };
+static const int64_t PROMPT_LENGTHS[PROMPTS] = {220, 300, 230};
+
+// Prompts that begin with one prefix, and so with one page; those of the second's samples have two in common.
+static int64_t keys_of_prompts_with_one_prefix(int64_t sequences, float *logprob)
+{
+    Model m;
+    GenerationResult result;
+    CacheLimits cache = ROOMY.cache;
+    cache.sequences = sequences;
+    open_model(&m, &cache);
+    Engine *e = engine_open(&m, LIVE);
+    Sequence *prefix = NULL;
+    for (int64_t n = 0; n < PROMPTS; n++) {
+        Simple *s = simple_request(n, SAME, PROMPT_LENGTHS[n] - SAME, TOKENS);
+        prefix = n == 0 ? engine_prefix(e, NULL, s->prompt, SAME) : prefix;
+        s->request.prefix = prefix;
+        s->request.samples = SAMPLES;
+        assert_ok(engine_add(e, &s->request));
+        free(s);
+    }
+    engine_prefix_release(e, prefix);
+    while (!engine_empty(e)) {
+        assert_ok(engine_step(e));
+        for (; engine_next(e, &result); assert_int_equal(result.count, TOKENS))
+            memcpy(logprob + ((int64_t)result.tag * SAMPLES + result.sample) * TOKENS, result.logprob,
+                   TOKENS * sizeof *logprob);
+    }
+    int64_t keys = engine_statistics(e).keys_read;
+    engine_close(e);
+    model_close(&m);
+    return keys;
+}
+
+static void samples_keep_company_with_those_of_their_own_prompt(void **state)
+{
+    static float together[SAMPLED], alone[SAMPLED];
+    int64_t keys = SAME, saved = 0;
+    for (int64_t n = 0; n < PROMPTS; n++) {
+        int64_t shared = (PROMPT_LENGTHS[n] - 1) / KEY_BLOCK * KEY_BLOCK;
+        keys += PROMPT_LENGTHS[n] - 1;
+        for (int64_t length = PROMPT_LENGTHS[n]; length < PROMPT_LENGTHS[n] + TOKENS; length++)
+            keys += shared + SAMPLES * (length - shared);
+        saved += (SAMPLES - 1) * shared * TOKENS;
+    }
+    assert_int_equal(keys_of_prompts_with_one_prefix(64, together), keys);
+    assert_int_equal(keys_of_prompts_with_one_prefix(1, alone), keys + saved); // one sequence at a time
+    assert_memory_equal(together, alone, sizeof alone);
 }
 
 static void probed_tokens_have_the_trainers_logprobs(void **state)
@@ -455,6 +509,7 @@ int main(void)
         cmocka_unit_test(a_request_alone_has_the_text_it_has_among_255_others),
         cmocka_unit_test(a_beginning_is_computed_once_and_changes_no_bit),
         cmocka_unit_test(samples_of_one_prompt_share_it),
+        cmocka_unit_test(samples_keep_company_with_those_of_their_own_prompt),
         cmocka_unit_test(probed_tokens_have_the_trainers_logprobs),
         cmocka_unit_test(a_watch_sees_every_token_and_may_end_a_sample),
         cmocka_unit_test(what_cannot_be_answered_is_refused),
