@@ -15,7 +15,7 @@ static int64_t page_elements(int64_t kv_heads, int64_t head_width) { return kv_h
 
 static int64_t attention_workspace(int64_t sequences, int64_t positions, int64_t heads, int64_t head_width)
 {
-    return positions > KEY_SEGMENT ? sequences * heads * ceil_divide(positions, KEY_SEGMENT) * (head_width + 2) : 0;
+    return sequences * heads * ceil_divide(positions, KEY_SEGMENT) * (head_width + 2);
 }
 
 static int64_t sample_workspace(int64_t rows, int64_t vocabulary) { return cuda_chunk(rows) * cuda_pitch(vocabulary); }

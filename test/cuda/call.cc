@@ -286,6 +286,8 @@ static Attention attention_of(Memory &m, const Sequences &s, const Pages *pages)
         a.value_pages = m.elements(pages->values).data;
         a.page_table = m.integers(pages->table);
         a.pages_per_sequence = pages->per_sequence;
+        a.shared_pages = pages->shared.empty() ? NULL : m.integers(pages->shared);
+        a.shared_until = pages->until.empty() ? NULL : m.integers(pages->until);
     }
     return a;
 }

@@ -84,6 +84,7 @@ struct Pages {
     Matrix keys, values; // a row is one position of one kv head in one page
     Integers table;
     int64_t per_sequence;
+    Integers shared, until; // Attention.shared_pages, shared_until; empty: no company
 };
 struct Sequences {
     Heads heads;

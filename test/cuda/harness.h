@@ -6,6 +6,7 @@
 #define TEST_CUDA_HARNESS_H
 
 #include "kernels/kernels.h"
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -36,7 +37,8 @@ void compared(int64_t numbers, int64_t exact, double share);
 // nothing.
 void take_order(uint64_t number);
 bool simulated();
-bool bounds_are_watched();        // the runtime notices accesses behind an array by itself
-void exact_tensor_cores(bool on); // off: as SIMT_MMA has it
+bool bounds_are_watched();                             // the runtime notices accesses behind an array by itself
+void exact_tensor_cores(bool on);                      // off: as SIMT_MMA has it
+int64_t bytes_read(const std::function<void()> &work); // by its kernels, of the device's memory; -1: nobody counts
 
 #endif

@@ -1,6 +1,7 @@
 // Runs the tests for both precisions, or for the one that DEREASON_CUDA names. Under SIMT a fault aborts the program:
 // then the last line says in which test.
 #include "test/cuda/harness.h"
+#include "test/simt/simt.h"
 #include <chrono>
 #include <csignal>
 #include <cstdarg>
@@ -9,8 +10,8 @@
 #include <cstring>
 #include <unistd.h>
 
-extern const Tests memory_tests, row_tests, norm_tests, matmul_tests, attention_tests, page_tests, head_tests,
-    sample_tests, optimizer_tests, bits_tests, train_tests, engine_tests;
+extern const Tests memory_tests, row_tests, norm_tests, matmul_tests, attention_tests, shared_page_tests, page_tests,
+    head_tests, sample_tests, optimizer_tests, bits_tests, train_tests, engine_tests;
 
 extern "C" {
 const Kernels *kernels_cuda_open(void);
@@ -19,6 +20,8 @@ __attribute__((weak)) void simt_seed(uint64_t seed);
 __attribute__((weak)) void simt_mma_exact(bool exact);
 __attribute__((weak)) bool simt_checks_races(void);
 __attribute__((weak)) bool simt_checks_addresses(void);
+__attribute__((weak)) void simt_count_begin(void);
+__attribute__((weak)) SimtCounts simt_count_end(void);
 }
 
 Settings settings;
@@ -101,6 +104,17 @@ bool bounds_are_watched()
            (simt_checks_addresses != NULL && simt_checks_addresses());
 }
 
+int64_t bytes_read(const std::function<void()> &work)
+{
+    if (simt_checks_races == NULL || !simt_checks_races()) {
+        work();
+        return -1;
+    }
+    simt_count_begin();
+    work();
+    return simt_count_end().read;
+}
+
 // ---- running
 
 struct Count {
@@ -139,9 +153,9 @@ static void run(const Test &test, const char *precision, Count *count)
 
 static void run_all(const char *precision, const char *only, Count *count)
 {
-    const Tests *groups[] = {&memory_tests,    &row_tests,  &norm_tests,  &matmul_tests,
-                             &attention_tests, &page_tests, &head_tests,  &sample_tests,
-                             &optimizer_tests, &bits_tests, &train_tests, &engine_tests};
+    const Tests *groups[] = {&memory_tests,      &row_tests,   &norm_tests,  &matmul_tests, &attention_tests,
+                             &shared_page_tests, &page_tests,  &head_tests,  &sample_tests, &optimizer_tests,
+                             &bits_tests,        &train_tests, &engine_tests};
     for (const Tests *group : groups)
         for (const Test &test : *group)
             if (strstr((std::string(precision) + " " + test.name).c_str(), only) != NULL)

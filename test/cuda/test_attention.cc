@@ -468,7 +468,8 @@ static Pages paged(const Sequences &whole, const Integers &lengths)
             stride = 1; // a stride without a common divisor: no page twice
     for (int64_t prime : {7, 11, 13})
         stride = pool % prime != 0 ? prime : stride;
-    Pages p = {{pool * Hkv * KEY_BLOCK, D, Floats((size_t)(pool * Hkv * KEY_BLOCK * D), NAN)}, {}, {}, per_sequence};
+    Pages p = {
+        {pool * Hkv * KEY_BLOCK, D, Floats((size_t)(pool * Hkv * KEY_BLOCK * D), NAN)}, {}, {}, per_sequence, {}, {}};
     p.values = p.keys;
     for (size_t s = 0; s < lengths.size(); s++)
         for (int64_t block = 0; block < per_sequence; block++) {

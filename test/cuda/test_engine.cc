@@ -177,7 +177,7 @@ static void what_is_recorded_is_what_training_computes()
     }
 }
 
-// Several passes that only decode: most of them are graphs where the table has graphs.
+// Several passes that only decode, some behind one prompt: most of them are graphs where the table has graphs.
 static void decoding_runs_as_a_graph()
 {
     std::vector<Pending> all = requests();
@@ -187,7 +187,9 @@ static void decoding_runs_as_a_graph()
         a.request.samples = 1;
         a.request.max_new_tokens = 12;
     }
-    Generator g(limits_of(200, 8, 40));
+    all[0].prompt = random_integers(140, 499, LIVE);
+    all[0].request.samples = 3;
+    Generator g(limits_of(200, 9, 40));
     std::vector<Answer> answers = g.run(all);
     g.check_all(answers);
     EngineStatistics s = engine_statistics(g.engine);

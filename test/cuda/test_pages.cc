@@ -17,7 +17,7 @@ static void every_token_goes_to_its_place()
                        {},
                        {}};
         s.k.x.resize((size_t)(T * Hkv * D));
-        Pages before = {random_matrix(rows, D, 3), random_matrix(rows, D, 4), {5, 0, 0, 1, 7, 2, 4, 0, 0}, 3};
+        Pages before = {random_matrix(rows, D, 3), random_matrix(rows, D, 4), {5, 0, 0, 1, 7, 2, 4, 0, 0}, 3, {}, {}};
         Pages expected = before;
         for (size_t i = 0; i < 3; i++)
             for (int32_t t = s.starts[i]; t < s.starts[i + 1]; t++) {
