@@ -381,7 +381,10 @@ static void add_head(const Maker &m)
 
 // ---- decoding: a new token for each of S sequences, over scattered pages; and the sampler
 
-static Attention attention_in_pages(Memory &a, const Maker &m, int64_t sequences, int64_t context)
+enum { SAMPLES = 8 }; // of a prompt
+
+// The samples of a prompt begin with the first one's pages, `shared` of them.
+static Attention attention_in_pages(Memory &a, const Maker &m, int64_t sequences, int64_t context, int64_t shared)
 {
     int64_t blocks = ceil_divide(context, KEY_BLOCK), pages = sequences * blocks;
     int64_t elements = m.k->page_elements(m.z.Hkv, m.z.D);
@@ -389,11 +392,19 @@ static Attention attention_in_pages(Memory &a, const Maker &m, int64_t sequences
     for (int64_t i = 0; i < pages; i++)
         table[(size_t)i] =
             (int32_t)(i % 2 ? i : pages - 1 - (pages - 1) % 2 - i); // odd ones ascending, even ones descending
+    std::vector<int32_t> until((size_t)sequences);
+    for (int64_t s = 0; s < sequences; s++)
+        until[(size_t)s] = (int32_t)((s / SAMPLES + 1) * SAMPLES);
+    for (int64_t i = 0; i < pages; i++)
+        if (i % blocks < shared)
+            table[(size_t)i] = table[(size_t)(i / blocks / SAMPLES * SAMPLES * blocks + i % blocks)];
     Attention who = {};
     who.sequences = sequences;
     who.heads = m.z.H;
     who.kv_heads = m.z.Hkv;
     who.head_width = m.z.D;
+    who.shared_pages = shared > 0 ? a.copy(std::vector<int32_t>((size_t)sequences, (int32_t)shared)) : NULL;
+    who.shared_until = shared > 0 ? a.copy(until) : NULL;
     who.starts = a.copy(multiples(sequences + 1, 1));
     who.contexts = a.copy(std::vector<int32_t>((size_t)sequences, (int32_t)context - 1));
     who.key_pages = a.tensor(pages, elements, NORMAL).data;
@@ -402,6 +413,31 @@ static Attention attention_in_pages(Memory &a, const Maker &m, int64_t sequences
     who.pages_per_sequence = blocks;
     who.workspace = a.empty_floats(m.k->attention_workspace(sequences, context, m.z.H, m.z.D));
     return who;
+}
+
+// Samples of prompts of half of the context
+static void add_decoding_together(const Maker &m, int64_t sequences, int64_t context)
+{
+    const Kernels *k = m.k;
+    Sizes z = m.z;
+    Maker maker = m;
+    int64_t S = sequences, Q = z.H * z.D, KV = z.Hkv * z.D, shared = context / 2 / KEY_BLOCK;
+    if (S % SAMPLES != 0 || shared == 0)
+        return;
+    int64_t positions = S * context - (S - S / SAMPLES) * shared * KEY_BLOCK;
+    std::string shape = text({{"sequences", S},
+                              {"context", context},
+                              {"shared", shared * KEY_BLOCK},
+                              {"H", z.H},
+                              {"Hkv", z.Hkv},
+                              {"D", z.D}});
+    double bytes = 2.0 * (double)(S * Q + positions * KV) * m.e + 4.0 * (double)(S * z.H);
+    m.add("attention_decode_shared", shape, bytes, 4.0 * (double)(S * context) * (double)Q, [=](Memory &a) {
+        Attention who = attention_in_pages(a, maker, S, context, shared);
+        Tensor q = a.tensor(S, Q, NORMAL), out = a.empty(S, Q), none = {};
+        float *logsumexp = a.empty_floats(S * z.H);
+        return work(out, [=] { k->attention_forward(NULL, out, logsumexp, q, none, none, &who); });
+    });
 }
 
 static void add_decoding(const Maker &m, int64_t sequences, int64_t context)
@@ -415,13 +451,13 @@ static void add_decoding(const Maker &m, int64_t sequences, int64_t context)
            fresh = 2.0 * (double)(S * KV) * m.e;
     double sums = 4.0 * (double)(S * z.H), product = 2.0 * (double)(S * context) * (double)Q;
     m.add("attention_decode", shape, 2 * rows + cached + sums, 2 * product, [=](Memory &a) {
-        Attention who = attention_in_pages(a, maker, S, context);
+        Attention who = attention_in_pages(a, maker, S, context, 0);
         Tensor q = a.tensor(S, Q, NORMAL), out = a.empty(S, Q), none = {};
         float *logsumexp = a.empty_floats(S * z.H);
         return work(out, [=] { k->attention_forward(NULL, out, logsumexp, q, none, none, &who); });
     });
     m.add("pages_write", shape, 2 * fresh, 0, [=](Memory &a) {
-        Attention who = attention_in_pages(a, maker, S, context);
+        Attention who = attention_in_pages(a, maker, S, context, 0);
         Tensor key = a.tensor(S, KV, NORMAL), value = a.tensor(S, KV, NORMAL), first = {who.key_pages, 1, KV};
         return work(first, [=] { k->pages_write(NULL, key, value, &who); });
     });
@@ -500,8 +536,10 @@ std::vector<Case> bench_cases(const Kernels *kernels, const Sizes &z, const Exte
     for (auto &documents : extent.documents)
         add_attention(m, documents.first, documents.second);
     add_head(m);
-    for (auto &sequences : extent.decoding)
+    for (auto &sequences : extent.decoding) {
         add_decoding(m, sequences.first, sequences.second);
+        add_decoding_together(m, sequences.first, sequences.second);
+    }
     for (int64_t rows : extent.few_rows) {
         add_sampling(m, rows, false);
         add_sampling(m, rows, true);

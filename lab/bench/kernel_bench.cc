@@ -194,7 +194,7 @@ static std::vector<Case> all_cases(const BenchOptions &o, const Kernels *kernels
                 cases.push_back(c);
     };
     if (o.smoke)
-        add(TINY, Extent{48, {{1, 48}, {2, 24}}, {1}, {{2, 70}}, o.plain});
+        add(TINY, Extent{48, {{1, 48}, {2, 24}}, {1}, {{2, 70}, {8, 260}}, o.plain});
     for (const Sizes &sizes : MODELS)
         if (!o.smoke && (o.model == "all" || o.model == sizes.model))
             add(sizes, Extent{4096,
