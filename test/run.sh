@@ -61,6 +61,7 @@ simt() {
     run dev/check_ptxas.sh --built
     run test/cuda/hgmma_lint.sh
     [ "$1" != long ] || run test/cuda/both.sh build/simt/asan/test_cuda
+    [ "$1" != long ] || run test/simt/hopper_mutants.sh
     [ "$1" != long ] || run env SIMT_MMA=exact SIMT_SEED=2 test/cuda/both.sh build/simt/race/test_cuda --long
 }
 
