@@ -249,16 +249,24 @@ part_rl() {
     job rl "GRPO step" 150 "${ours[@]}" "$programs/rl_bench" --device cuda --model "$folder/model" "${rl[@]}" --moments $moments
 }
 
-# 16,384 tokens at once are not tried where they cannot fit: a step that runs out of memory wastes its compilation.
+# With cuDNN's attention and fp32 weights and moments, as ours: compiled, and eager for the first length. 16,384 tokens at once are not
+# tried where they cannot fit: a step that runs out of memory wastes its compilation.
 part_torch() {
-    local length documents memory
+    local length documents memory way ways
+    local attention=cudnn
+    [ -n "$smoke" ] && attention=any
     memory=$(nvidia-smi --query-gpu=memory.total --format=csv,noheader,nounits 2>/dev/null | head -n 1)
     for length in $lengths; do
         documents=$((step_tokens / 4 / length))
         [ "${memory:-0}" -lt 100000 ] && documents=$(((documents + 1) / 2))
-        job torch "PyTorch, documents of $length" 100 "$python" lab/bench/step_torch.py --config $config --tokens $length \
-            --documents $documents --global-batch $((step_tokens / length)) --device $torch_device \
-            ${smoke:+--no-compile}
+        ways="compiled eager"
+        [ "$length" = "${lengths%% *}" ] || ways=compiled
+        [ -z "$smoke" ] || ways=eager
+        for way in $ways; do
+            job torch "PyTorch, $way, documents of $length" 100 "$python" lab/bench/step_torch.py --config $config --tokens $length \
+                --documents $documents --global-batch $((step_tokens / length)) --device $torch_device --attention $attention \
+                $([ $way = compiled ] || echo --no-compile)
+        done
     done
 }
 

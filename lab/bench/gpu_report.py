@@ -154,7 +154,8 @@ def read_steps(folder, ceiling):
 def step_settings(s):
     if s["step"] == "dereason":
         return f'{s["moments"]} moments, recompute {s["recompute"]}, micro-batch {s["micro-batch-tokens"]} tokens'
-    return (f'{s["weights"]} weights, {"compiled" if s["compile"] else "eager"}, {s["documents_a_micro_batch"]} documents a '
+    return (f'{s["weights"]} weights and moments, {"compiled" if s["compile"] else "eager"}, SDPA by '
+            f'{"cuDNN" if s["attention"] == "cudnn" else "any kernel"}, {s["documents_a_micro_batch"]} documents a '
             f'micro-batch, {"" if s["checkpointing"] else "no "}checkpointing, torch {s["torch"]}, '
             f'transformers {s["transformers"]}')
 

@@ -1,10 +1,10 @@
 """The training step of dev/gpu_check.sh in PyTorch with transformers, on the same card: forward, loss, backward, clipping, AdamW
 of a Qwen3 from random weights, over documents of --tokens random tokens, all trained. Prints one JSON line.
 
-What is compared is what a PyTorch user would run: transformers' Qwen3ForCausalLM with SDPA, each decoder layer and the loss under
-torch.compile (layers share one compilation), fused AdamW, clip_grad_norm_. Weights: "bf16" has parameters, gradients and both
-moments in bf16 (8 bytes a parameter: less memory and less traffic than ours, and less precision); "fp32" has all of them in fp32
-and computes under bf16 autocast (16 bytes). Micro-batches are as many documents as fit; where one does not, layers are computed
+What is compared is what a PyTorch user would run: transformers' Qwen3ForCausalLM with SDPA, of which cuDNN's kernels are asked for
+(--attention; they are the fastest on Hopper), each decoder layer and the loss under torch.compile (layers share one compilation) or
+eager, fused AdamW, clip_grad_norm_. Weights: "fp32" has parameters, gradients and both moments in fp32 and computes under bf16
+autocast (16 bytes a parameter, as ours); "bf16" has all of them in bf16 (8 bytes: less memory, less traffic, less precision). Micro-batches are as many documents as fit; where one does not, layers are computed
 again going back (gradient checkpointing). The line says which of these it was.
 """
 
@@ -18,6 +18,7 @@ import time
 import torch
 import torch.nn.functional as F
 import transformers
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 
 def make_model(options, checkpointing):
@@ -71,14 +72,15 @@ def measure(options, documents, checkpointing):
                    for _ in range(max(1, options.global_batch // documents))]
         synchronize(options)
         start = time.perf_counter()
-        value = step(options, model, optimizer, loss, batches)
+        with sdpa_kernel(SDPBackend.CUDNN_ATTENTION) if options.attention == "cudnn" else contextlib.nullcontext():
+            value = step(options, model, optimizer, loss, batches)
         synchronize(options)
         if number >= 2:
             times.append(time.perf_counter() - start)
     tokens = documents * len(batches) * options.tokens
     return {"step": "pytorch", "model": options.config, "tokens": options.tokens, "tokens_a_step": tokens,
             "tokens_per_second": round(tokens / statistics.median(times), 1), "step_seconds": [round(t, 4) for t in times],
-            "weights": options.weights, "compile": options.compile, "documents_a_micro_batch": documents,
+            "weights": options.weights, "attention": options.attention, "compile": options.compile, "documents_a_micro_batch": documents,
             "checkpointing": checkpointing, "loss_of_last_micro_batch": round(value.item() * len(batches), 4)}
 
 
@@ -109,7 +111,8 @@ def main():
     parser.add_argument("--documents", type=int, default=4, help="of a micro-batch, at most")
     parser.add_argument("--global-batch", type=int, default=16, help="documents of a step")
     parser.add_argument("--steps", type=int, default=3)
-    parser.add_argument("--weights", choices=("bf16", "fp32"), default="bf16")
+    parser.add_argument("--weights", choices=("bf16", "fp32"), default="fp32")
+    parser.add_argument("--attention", choices=("cudnn", "any"), default="any", help="SDPA's kernels; any: PyTorch's choice")
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--no-compile", dest="compile", action="store_false")
     options = parser.parse_args()
