@@ -102,13 +102,15 @@ __device__ inline void load_queries(uint32_t to, const CUtensorMap *map, uint32_
 }
 
 // ROWS keys (values) from position `first` on, some of which are a context's and some the sequence's own, which do not
-// lie together: by hand, by the whole warpgroup.
+// lie together: by hand, by the whole warpgroup, once its first thread knows that there is room.
 template <int D, int ROWS>
 __device__ inline void copy_block(unsigned char *to, const HopperTile &tile, const Attention &a, const element *rows,
                                   int first)
 {
     const int CHUNKS = D / 8, ROWS_AT_ONCE = (HOPPER_THREADS - MULTIPLIERS) / CHUNKS;
     int chunk = (int)threadIdx.x % CHUNKS;
+    __syncwarp();
+    barrier_sync(PRODUCERS, HOPPER_THREADS - MULTIPLIERS);
 #pragma unroll 4
     for (int r = (int)threadIdx.x / CHUNKS; r < ROWS; r += ROWS_AT_ONCE) {
         int row = key_row(tile, min(first + r, tile.last)) * (int)a.kv_heads + tile.kv_head;
@@ -120,27 +122,36 @@ __device__ inline void copy_block(unsigned char *to, const HopperTile &tile, con
     barrier_sync(PRODUCERS, HOPPER_THREADS - MULTIPLIERS);
 }
 
-// ROWS keys (values) from position `first` on, by the whole warpgroup; full: one arrival, whoever brings them
+// The barriers of a stage, and in which parity of them it is
+struct StageBarriers {
+    uint32_t full, empty;
+    int parity;
+};
+
+// ROWS keys (values) from position `first` on to a stage, which becomes full by one arrival, whoever brings them. The
+// whole warpgroup calls it; one thread waits for the stage, for nothing would keep the others within a phase of it.
 template <int D, int ROWS>
-__device__ inline void load_block(unsigned char *to, const CUtensorMap *map, uint32_t full, const HopperTile &tile,
-                                  const Attention &a, const element *rows, int first)
+__device__ inline void load_block(unsigned char *to, const CUtensorMap *map, StageBarriers stage,
+                                  const HopperTile &tile, const Attention &a, const element *rows, int first)
 {
     int end = min(first + ROWS - 1, tile.last);
     bool parted = a.key_pages == NULL && first < tile.context && end >= tile.context &&
                   tile.context_row + tile.context != tile.start;
+    if (threadIdx.x == 0)
+        mbarrier_wait(stage.empty, stage.parity ^ 1);
     if (parted)
         copy_block<D, ROWS>(to, tile, a, rows, first);
     if (threadIdx.x != 0)
         return;
     if (parted) {
-        mbarrier_arrive(full);
+        mbarrier_arrive(stage.full);
         return;
     }
     int page = a.key_pages == NULL ? 0 : a.page_table[tile.sequence * a.pages_per_sequence + first / KEY_BLOCK];
     int row = a.key_pages == NULL ? key_row(tile, first) : (page * (int)a.kv_heads + tile.kv_head) * KEY_BLOCK;
-    mbarrier_expect(full, ROWS * D * 2);
+    mbarrier_expect(stage.full, ROWS * D * 2);
     for (int part = 0; part < D / PART_COLUMNS; part++)
-        tensor_load(shared_address(to) + part * ROWS * 128, map, full, part * PART_COLUMNS,
+        tensor_load(shared_address(to) + part * ROWS * 128, map, stage.full, part * PART_COLUMNS,
                     a.key_pages == NULL ? tile.kv_head : 0, row);
 }
 

@@ -173,6 +173,7 @@ __device__ inline void load_for_keys(const HopperBackward &b, const CUtensorMap 
         barrier_sync(PRODUCERS, 64); // both have read the last number
         if (threadIdx.x == 0)
             draw_number(number, &next_key_tile, b.key_tiles);
+        __syncwarp();
         barrier_sync(PRODUCERS, 64);
         bool more = *number >= 0 && open_rows_of(&tile, b, *number, b.kv_heads, true);
         if (threadIdx.x == 0 && more)
@@ -185,7 +186,8 @@ __device__ inline void load_for_keys(const HopperBackward &b, const CUtensorMap 
         for (int step = 0; step < steps * group; step++) {
             int head = (b.first_head + tile.head) * group + step / steps, query = tile.first + step % steps * SIDE;
             uint32_t full = barriers + 8 * (QUERIES_FULL + stage.number);
-            mbarrier_wait(barriers + 8 * (QUERIES_EMPTY + stage.number), stage.parity ^ 1);
+            if (threadIdx.x == 0 || warp == 1) // nothing would keep the others within a phase of it
+                mbarrier_wait(barriers + 8 * (QUERIES_EMPTY + stage.number), stage.parity ^ 1);
             if (threadIdx.x == 0)
                 load_query_stage<D>(q, dout, base + KeyRoom<D>::STAGES + stage.number * KeyRoom<D>::TILE, full, head,
                                     tile.start + query);
@@ -386,11 +388,11 @@ __global__ void __launch_bounds__(HOPPER_THREADS, 1)
     }
     __syncthreads();
     if (threadIdx.x < HOPPER_THREADS - MULTIPLIERS) {
-        registers_down<32>();
+        registers_down<40>();
         if (threadIdx.x < 64)
             load_for_keys<D>(b, &q, &dout, &k, &v, room);
     } else {
-        registers_up<240>();
+        registers_up<232>();
         multiply_for_keys<D>(b, room);
     }
 #endif

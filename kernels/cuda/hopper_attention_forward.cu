@@ -76,6 +76,7 @@ __device__ inline void load_tiles(const HopperForward &f, const CUtensorMap *q, 
         barrier_sync(PRODUCERS, HOPPER_THREADS - MULTIPLIERS); // everybody has read the last number
         if (threadIdx.x == 0)
             draw_number(number, &next_tile, f.tiles);
+        __syncwarp();
         barrier_sync(PRODUCERS, HOPPER_THREADS - MULTIPLIERS);
         bool more = *number >= 0 && open_hopper_tile(&tile, a, f.tokens, *number);
         if (threadIdx.x == 0 && more) {
@@ -87,12 +88,12 @@ __device__ inline void load_tiles(const HopperForward &f, const CUtensorMap *q, 
             return;
         for (int first = 0; more && first <= tile.last; first += KEY_BLOCK) {
             unsigned char *at = room + stage.number * Room<D>::TILE;
-            mbarrier_wait(barriers + 8 * (KEYS_EMPTY + stage.number), stage.parity ^ 1);
-            load_block<D, KEY_BLOCK>(at + Room<D>::KEYS, k, barriers + 8 * (KEYS_FULL + stage.number), tile, a,
-                                     f.forward.k, first);
-            mbarrier_wait(barriers + 8 * (VALUES_EMPTY + stage.number), stage.parity ^ 1);
-            load_block<D, KEY_BLOCK>(at + Room<D>::VALUES, v, barriers + 8 * (VALUES_FULL + stage.number), tile, a,
-                                     f.forward.v, first);
+            StageBarriers keys = {barriers + 8 * (KEYS_FULL + stage.number), barriers + 8 * (KEYS_EMPTY + stage.number),
+                                  stage.parity};
+            StageBarriers values = {barriers + 8 * (VALUES_FULL + stage.number),
+                                    barriers + 8 * (VALUES_EMPTY + stage.number), stage.parity};
+            load_block<D, KEY_BLOCK>(at + Room<D>::KEYS, k, keys, tile, a, f.forward.k, first);
+            load_block<D, KEY_BLOCK>(at + Room<D>::VALUES, v, values, tile, a, f.forward.v, first);
             stage.advance();
         }
     }

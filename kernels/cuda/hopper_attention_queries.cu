@@ -55,6 +55,7 @@ __device__ inline void load_rows_and_keys(const HopperQueries &b, const Maps &ma
         barrier_sync(PRODUCERS, HOPPER_THREADS - MULTIPLIERS); // everybody has read the last number
         if (threadIdx.x == 0)
             draw_number(number, &next_rows, b.tiles);
+        __syncwarp();
         barrier_sync(PRODUCERS, HOPPER_THREADS - MULTIPLIERS);
         bool more = *number >= 0 && open_hopper_tile(&tile, a, b.tokens, *number);
         uint32_t queries_full = barriers + 8 * QUERIES_FULL;
@@ -69,10 +70,10 @@ __device__ inline void load_rows_and_keys(const HopperQueries &b, const Maps &ma
             return;
         for (int first = 0; more && first <= tile.last; first += KEYS) {
             unsigned char *at = room + Room<D>::STAGES_AT + stage.number * Room<D>::STAGE;
-            uint32_t full = barriers + 8 * (FULL + stage.number);
-            mbarrier_wait(barriers + 8 * (EMPTY + stage.number), stage.parity ^ 1);
-            load_block<D, KEYS>(at, &maps.k, full, tile, a, b.backward.k, first);
-            load_block<D, KEYS>(at + Room<D>::STAGE / 2, &maps.v, full, tile, a, b.backward.v, first);
+            StageBarriers both = {barriers + 8 * (FULL + stage.number), barriers + 8 * (EMPTY + stage.number),
+                                  stage.parity};
+            load_block<D, KEYS>(at, &maps.k, both, tile, a, b.backward.k, first);
+            load_block<D, KEYS>(at + Room<D>::STAGE / 2, &maps.v, both, tile, a, b.backward.v, first);
             stage.advance();
         }
     }

@@ -103,7 +103,8 @@ __device__ inline void stmatrix_x4(void *row, const uint32_t r[4])
                  : "memory");
 }
 
-// `threads` of the block, in whole warps, at a barrier with a number from 1 to 15; arrive: without waiting there.
+// `threads` of the block, in whole warps whose lanes are together (__syncwarp behind a branch), at a barrier with a
+// number from 1 to 15; arrive: without waiting there.
 __device__ inline void barrier_sync(int id, int threads)
 {
     asm volatile("barrier.cta.sync.aligned %0, %1;\n" ::"r"(id), "r"(threads) : "memory");

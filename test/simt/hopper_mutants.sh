@@ -21,18 +21,18 @@ forward: the wait for the last values|forward|3:wgmma_wait<0>();|wgmma_wait<1>()
 forward: the wait for queries|forward|mbarrier_wait(m.barrier(QUERIES_FULL), parity);|;
 forward: the wait for keys|forward|mbarrier_wait(m->barrier(KEYS_FULL + m->stage.number), m->stage.parity);|;
 forward: the wait for values|forward|mbarrier_wait(m->barrier(VALUES_FULL + old.number), old.parity);|;
-forward: the wait for a free stage of keys|forward|mbarrier_wait(barriers + 8 * (KEYS_EMPTY + stage.number), stage.parity ^ 1);|;
-forward: the wait for a free stage of values|forward|mbarrier_wait(barriers + 8 * (VALUES_EMPTY + stage.number), stage.parity ^ 1);|;
+keys: the wait for a free stage|shared|mbarrier_wait(stage.empty, stage.parity ^ 1);|;
 forward: the wait for free queries|forward|mbarrier_wait(barriers + 8 * QUERIES_EMPTY, parity ^ 1);|;
 forward: keys given back|forward|m->done_with(KEYS_EMPTY + m->stage.number);|;
 forward: keys given back after their wait|forward|2:wgmma_commit();|wgmma_commit(); m->done_with(KEYS_EMPTY + m->stage.number);
 forward: values given back|forward|m->done_with(VALUES_EMPTY + old.number);|;
 forward: a parity that turns|forward|KeyStage old = m->stage;|KeyStage old = m->stage; m->stage.parity = 0;
 forward: the stage of the block before|forward|m->tile(Room<D>::VALUES, old.number)|m->tile(Room<D>::VALUES, m->stage.number)
-keys: bytes that are expected|shared|mbarrier_expect(full, ROWS * D * 2);|mbarrier_expect(full, ROWS * D);
+keys: bytes that are expected|shared|mbarrier_expect(stage.full, ROWS * D * 2);|mbarrier_expect(stage.full, ROWS * D);
 forward: barriers that copies know|forward|mbarrier_init_fence();|;
 keys: a fence behind rows copied by hand|shared|proxy_fence();|;
-keys: a barrier behind rows copied by hand|shared|barrier_sync(PRODUCERS, HOPPER_THREADS - MULTIPLIERS);|;
+keys: a barrier before rows are copied by hand|shared|1:barrier_sync(PRODUCERS, HOPPER_THREADS - MULTIPLIERS);|;
+keys: a barrier behind rows copied by hand|shared|2:barrier_sync(PRODUCERS, HOPPER_THREADS - MULTIPLIERS);|;
 keys: the swizzle of rows copied by hand|shared|((chunk % 8) ^ (r % 8))|(chunk % 8)
 forward: a fence behind the tail's zeros|forward|proxy_fence();|;
 forward: a barrier behind the tail's zeros|forward|barrier_sync(TAIL_IS_ZERO, MULTIPLIERS);|;
@@ -78,7 +78,6 @@ queries: the wait for the sums|queries|2:wgmma_wait<0>();|;
 queries: the wait for rows|queries|mbarrier_wait(barriers + 8 * QUERIES_FULL, parity);|;
 queries: the wait for keys|queries|mbarrier_wait(barriers + 8 * (FULL + stage->number), stage->parity);|;
 queries: the wait for free rows|queries|mbarrier_wait(barriers + 8 * QUERIES_EMPTY, parity ^ 1);|;
-queries: the wait for a free stage|queries|mbarrier_wait(barriers + 8 * (EMPTY + stage.number), stage.parity ^ 1);|;
 queries: bytes that are expected|queries|mbarrier_expect(queries_full, 2 * b.tokens * tile.group * D * 2);|mbarrier_expect(queries_full, b.tokens * tile.group * D * 2);
 queries: arrivals of keys and of values|queries|i == QUERIES_EMPTY ? MULTIPLIERS / 32 : 2;|i == QUERIES_EMPTY ? MULTIPLIERS / 32 : i >= EMPTY ? 2 : 1;
 queries: a fence behind the tail's zeros|queries|proxy_fence();|;

@@ -13,6 +13,7 @@ struct MBarrier {
     bool fenced;           // the asynchronous copies know of it
     int maker;             // thread
     uint32_t knows[MAX_WARPS];
+    std::vector<int64_t> passed; // by each thread: the last phase that it knows to be over; -1 before the first
 };
 
 static std::map<uint32_t, MBarrier> barriers; // by shared address
@@ -101,7 +102,8 @@ void simt_mbarrier_init(uint32_t address, int arrivals)
               place(caller), address, arrivals);
     race_access(current, p, 8, Access::WRITE, caller);
     memset(p, 0xFF, 8);
-    barriers[address] = MBarrier{arrivals, arrivals, 0, 0, false, current->number, {0}};
+    barriers[address] = MBarrier{arrivals, arrivals,        0,   0,
+                                 false,    current->number, {0}, std::vector<int64_t>((size_t)block.threads, -1)};
 }
 
 void simt_mbarrier_init_fence(void)
@@ -122,6 +124,13 @@ void simt_mbarrier_wait(uint32_t address, int parity)
 {
     const void *caller = __builtin_return_address(0);
     MBarrier *b = find(address, "mbarrier.try_wait", caller);
+    int64_t *last = &b->passed[(size_t)current->number], wanted = *last + ((*last & 1) != parity);
+    if (b->phase > wanted + 1)
+        fault("mbarrier.try_wait%s: phase %lld of the mbarrier at %u is wanted, and phase %lld is over already: the "
+              "thread "
+              "has fallen behind, and their parities are alike now and then",
+              place(caller), (long long)wanted, address, (long long)b->phase - 1);
+    *last = wanted;
     while (b->phase % 2 == parity) {
         current->wait = Wait::MBARRIER, current->mbarrier = address, current->mask = 0, current->caller = caller;
         run_others();

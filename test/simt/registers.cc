@@ -1,5 +1,6 @@
-// setmaxnreg: a warpgroup gives registers back, or takes more, of the 65,536 that a block's multiprocessor has. Who
-// wants more than is left waits, and for what can never be there, for ever.
+// setmaxnreg: a warpgroup gives registers back, or takes more, of those that its block was launched with: as many for
+// each thread as fit the 65,536 of a multiprocessor, in eights. Who wants more than were given back waits, and for what
+// can never be there, for ever.
 #include "runtime.h"
 
 namespace simt
@@ -8,15 +9,15 @@ namespace simt
 enum { ALL_REGISTERS = 65536, WARPS = 4 };
 
 static int each[MAX_WARPS]; // of a thread of this warp
-static int unused;
-static int64_t changes; // of how many there are
+static int unused;          // given back
+static int64_t changes;     // of how many there are
 
 void registers_begin()
 {
     int most = ALL_REGISTERS / std::max(block.threads, 1) / 8 * 8;
     for (int &registers : each)
         registers = std::min(most, 248);
-    unused = ALL_REGISTERS - block.threads * each[0];
+    unused = 0;
 }
 
 static void wake_all()

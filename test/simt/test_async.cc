@@ -334,6 +334,8 @@ static void registers_have_to_be_there()
     DeviceArray<float> out(1);
     CHECK_NO_FAULT(fault_of(1, 384, 0, move_registers<40, 232>, out.data));
     CHECK_FAULT(fault_of(1, 384, 0, move_registers<56, 232>, out.data), "deadlock", "wait for registers");
+    CHECK_FAULT(fault_of(1, 384, 0, move_registers<32, 240>, out.data), "deadlock", "wait for registers");
+    CHECK_NO_FAULT(fault_of(1, 384, 0, move_registers<24, 240>, out.data));
     CHECK_FAULT(fault_of(1, 384, 0, move_registers<40, 230>, out.data), "multiples of 8");
     CHECK_FAULT(fault_of(1, 384, 0, move_registers<176, 232>, out.data), "and the warp has 168");
 }
