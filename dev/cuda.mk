@@ -33,7 +33,7 @@ NVCCFLAGS    := -std=c++17 -O3 -fmad=false -Xcompiler -ffp-contract=off -lineinf
 # fp32 is for parity, not for speed: the driver compiles it when it is loaded
 NVCCFLAGS_bf16 := -DPRECISION=bf16 -DPRECISION_BITS=16
 NVCCFLAGS_fp32 := -DPRECISION=fp32 -DPRECISION_BITS=32
-ONCE         := kernels/cuda/device.cu
+ONCE         := kernels/cuda/device.cu $(wildcard kernels/cuda/hopper*.cu)
 PER_PRECISION := $(filter-out $(ONCE),$(CUDA_SOURCES))
 cuda_objects = $(PER_PRECISION:kernels/cuda/%.cu=$(1)/%_bf16.o) $(PER_PRECISION:kernels/cuda/%.cu=$(1)/%_fp32.o) \
                $(ONCE:kernels/cuda/%.cu=$(1)/%_bf16.o)
@@ -56,6 +56,8 @@ $(B)/cuda/libcuda.a: $(call cuda_objects,$(B)/cuda)
 # The compilers' output goes to a .log, which dev/check_ptxas.sh reads, and to the terminal on failure.
 nvcc = echo "  NVCC  $@" && mkdir -p $(@D) && { $(NVCC) $(NVCCFLAGS) $(1) -MMD -MP -MF $(@:.o=.d) -c $< -o $@ >$(@:.o=.log) 2>&1 || \
        { cat $(@:.o=.log); rm -f $@; exit 1; }; }
+$(B)/cuda/hopper%_bf16.o: kernels/cuda/hopper%.cu
+	@$(call nvcc,$(NVCCFLAGS_bf16) $(if $(HAVE_WGMMA),-gencode=arch=compute_90a$(comma)code=sm_90a,$(gencode)))
 $(B)/cuda/%_bf16.o: kernels/cuda/%.cu
 	@$(call nvcc,$(NVCCFLAGS_bf16) $(gencode))
 $(B)/cuda/%_fp32.o: kernels/cuda/%.cu

@@ -2,7 +2,7 @@
 // them, whether this card takes them, and what they are called with. Both kinds give the same bits.
 //
 // The build has them (HOPPER_KERNELS) where there is an assembler that gets wgmma right (HAVE_WGMMA, dev/cuda.mk), in
-// bf16. Their bodies (HOPPER_CODE) are compiled for sm_90a alone.
+// bf16; of fp32 there are none. Their bodies (HOPPER_CODE) are compiled for sm_90a alone.
 #ifndef KERNELS_CUDA_HOPPER_H
 #define KERNELS_CUDA_HOPPER_H
 
@@ -34,6 +34,8 @@ struct AttentionBackward {
     Attention a;
 };
 
+#if PRECISION_BITS == 16
+
 // False: not on this card, or not for this shape; nothing was done.
 bool hopper_attention_forward(Stream *s, const AttentionForward &forward, int64_t tokens);
 bool hopper_attention_backward(Stream *s, const AttentionBackward &backward, int64_t tokens);
@@ -45,6 +47,14 @@ void hopper_try(void);
 bool hopper_differs(const char *variable);
 
 bool hopper_chosen(const char *variable); // the card is one, and this variable of the environment does not say mma
+
+#else
+
+inline bool hopper_attention_forward(Stream *, const AttentionForward &, int64_t) { return false; }
+inline bool hopper_attention_backward(Stream *, const AttentionBackward &, int64_t) { return false; }
+inline bool hopper_product(Stream *, const Product *) { return false; }
+
+#endif
 
 } // namespace PRECISION
 

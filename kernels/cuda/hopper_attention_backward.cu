@@ -571,7 +571,7 @@ bool hopper_attention_backward(Stream *s, const AttentionBackward &backward, int
     return true;
 }
 
-#else
+#elif PRECISION_BITS == 16
 
 bool hopper_attention_backward(Stream *, const AttentionBackward &, int64_t) { return false; }
 

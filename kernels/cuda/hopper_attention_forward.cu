@@ -371,7 +371,7 @@ bool hopper_attention_forward(Stream *s, const AttentionForward &forward, int64_
     return true;
 }
 
-#else
+#elif PRECISION_BITS == 16
 
 bool hopper_attention_forward(Stream *, const AttentionForward &, int64_t) { return false; }
 

@@ -215,7 +215,7 @@ bool hopper_product(Stream *s, const Product *p)
     return true;
 }
 
-#else
+#elif PRECISION_BITS == 16
 
 bool hopper_product(Stream *, const Product *) { return false; }
 
