@@ -115,8 +115,15 @@ static BenchBatch *bench_batch(void)
     BenchBatch *b = allocate(1, sizeof *b);
     if (b == NULL)
         return NULL;
-    b->ragged = (Ragged){TOKENS,      DOCUMENTS,          b->ids,  b->positions, b->starts,
-                         b->contexts, TOKENS - DOCUMENTS, b->rows, b->targets};
+    b->ragged = (Ragged){.tokens = TOKENS,
+                         .sequences = DOCUMENTS,
+                         .ids = b->ids,
+                         .positions = b->positions,
+                         .starts = b->starts,
+                         .contexts = b->contexts,
+                         .trained = TOKENS - DOCUMENTS,
+                         .rows = b->rows,
+                         .targets = b->targets};
     for (int t = 0; t < TOKENS; t++) {
         b->ids[t] = (int32_t)(random_bits(1, RANDOM_SAMPLE, (uint32_t)t, 0, 0).v[0] % 8192);
         b->positions[t] = t % LENGTH;
