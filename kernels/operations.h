@@ -191,6 +191,8 @@ OPERATION(void, swiglu_backward, (Stream *s, Tensor dgate, Tensor dup, Tensor dy
 //   dz = dlogprob · ([v = target] - p) - dentropy · p · (ln p + entropy), over temperature
 // dx: CPU one chain per HEAD_COLUMNS vocabulary rows, blocks ascending; CUDA one chain over all of them. dweight (V, C)
 // +=: one chain per HEAD_ROWS rows, ascending.
+// forward_backward: both, to the bit, for a loss whose dlogprob is known before logprob is; temperature 1, no dentropy.
+// A chunk's logits are made once (CPU: twice where V is so large that they are not kept).
 
 SIZE_OPERATION(int64_t, head_workspace, (int64_t rows, int64_t vocabulary))
 OPERATION(void, head_forward,
@@ -202,6 +204,10 @@ OPERATION(void, head_backward,
            int64_t n_live, const float *logsumexp, const float *entropy, const float *dlogprob, const float *dentropy,
            float *workspace),
           (s, dx, dweight, x, w, targets, temperature, n_live, logsumexp, entropy, dlogprob, dentropy, workspace))
+OPERATION(void, head_forward_backward,
+          (Stream *s, float *logprob, float *entropy, float *logsumexp, Tensor dx, float *dweight, Tensor x, Tensor w,
+           const int32_t *targets, int64_t n_live, const float *dlogprob, float *workspace),
+          (s, logprob, entropy, logsumexp, dx, dweight, x, w, targets, n_live, dlogprob, workspace))
 
 // ---- the sampler: a token for each row of the head
 //

@@ -122,3 +122,11 @@ static void head_backward(Stream *s, Tensor dx, float *dweight, Tensor x, Tensor
                 dweight[v * C + c] += chain(z + v, n_live, row_of(x, first) + c, C, rows);
     }
 }
+
+static void head_forward_backward(Stream *s, float *logprob, float *entropy, float *logsumexp, Tensor dx,
+                                  float *dweight, Tensor x, Tensor w, const int32_t *targets, int64_t n_live,
+                                  const float *dlogprob, float *z)
+{
+    head_forward(s, logprob, entropy, logsumexp, NULL, x, w, targets, 1, n_live, z);
+    head_backward(s, dx, dweight, x, w, targets, 1, n_live, logsumexp, entropy, dlogprob, NULL, z);
+}

@@ -352,7 +352,8 @@ static void add_attention(const Maker &m, int64_t documents, int64_t length)
     });
 }
 
-// ---- the head: all rows trained, all columns alive. Going back it makes the logits again: three products
+// ---- the head: all rows trained, all columns alive. Going back it makes the logits again: three products, as many as
+// both passes in one need
 
 static void add_head(const Maker &m)
 {
@@ -375,6 +376,15 @@ static void add_head(const Maker &m)
         k->head_forward(NULL, r, r + N, r + 2 * N, NULL, x, w, targets, 1, V, scratch);
         return work(dx, [=] {
             k->head_backward(NULL, dx, dweight, x, w, targets, 1, V, r + 2 * N, r + N, dlogprob, NULL, scratch);
+        });
+    });
+    m.add("head_forward_backward", shape, 2 * rows + weight * (m.e + 8) + sums, 3 * product, [=](Memory &a) {
+        Tensor x = a.tensor(N, C, NORMAL), w = a.tensor(V, C, SMALL), dx = a.empty(N, C);
+        float *r = a.empty_floats(3 * N), *scratch = a.empty_floats(k->head_workspace(N, V));
+        float *dweight = a.floats(V * C, SMALL), *dlogprob = a.floats(N, SMALL);
+        int32_t *targets = a.copy(token_ids(N, V));
+        return work(dx, [=] {
+            k->head_forward_backward(NULL, r, r + N, r + 2 * N, dx, dweight, x, w, targets, V, dlogprob, scratch);
         });
     });
 }

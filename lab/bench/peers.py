@@ -215,8 +215,13 @@ def head(bench, model, N):
         value = call()
         return lambda: torch.autograd.grad(value, (x, w), retain_graph=True)
 
+    def prepare_both():
+        x, w, call = loss(True)
+        return lambda: torch.autograd.grad(call(), (x, w))
+
     bench.line("head_forward", model, shape, "cross_entropy(linear)", prepare_forward)
     bench.line("head_backward", model, shape, "cross_entropy(linear), logits kept", prepare_backward)
+    bench.line("head_forward_backward", model, shape, "cross_entropy(linear), logits kept", prepare_both)
 
 
 def optimizer(bench, model):

@@ -401,6 +401,20 @@ HeadGradients head_backward(const Kernels *k, const Floats &before, const HeadIn
     return HeadGradients{m.read(dx), m.read(dweight, (int64_t)before.size())};
 }
 
+HeadBoth head_forward_backward(const Kernels *k, const Floats &before, const HeadInput &h, const Floats &dlogprob)
+{
+    Memory m(k);
+    int64_t N = h.x.rows;
+    float *logprob = m.floats_out(N), *entropy = m.floats_out(N), *logsumexp = m.floats_out(N);
+    Tensor dx = m.elements_out(N, h.x.columns);
+    float *dweight = m.floats(before);
+    k->head_forward_backward(NULL, logprob, entropy, logsumexp, dx, dweight, m.elements(h.x), m.elements(h.w),
+                             m.integers(h.targets), h.n_live, m.floats(dlogprob),
+                             m.floats_out(k->head_workspace(N, h.w.rows)));
+    return HeadBoth{{m.read(logprob, N), m.read(entropy, N), m.read(logsumexp, N), {}},
+                    {m.read(dx), m.read(dweight, (int64_t)before.size())}};
+}
+
 // ---- the sampler
 
 Sampled head_sample(const Kernels *k, const Matrix &x, const Matrix &w, const std::vector<SampleRow> &rows,

@@ -132,6 +132,12 @@ struct HeadGradients {
 HeadGradients head_backward(const Kernels *k, const Floats &before, const HeadInput &h, const Floats &logsumexp,
                             const Floats &entropy, const Floats &dlogprob, const Floats *dentropy);
 
+struct HeadBoth {
+    HeadOutput output; // without best
+    HeadGradients gradients;
+};
+HeadBoth head_forward_backward(const Kernels *k, const Floats &before, const HeadInput &h, const Floats &dlogprob);
+
 struct Sampled {
     Integers token;
     Floats logprob, processed, entropy;

@@ -262,8 +262,53 @@ static void gradients_agree_with_the_formulas()
         check_head_backward(c);
 }
 
+// ---- both in one
+
+static void check_both(HeadCase c)
+{
+    c.temperature = 1;
+    HeadInput h = input_of(c);
+    Floats dlogprob = random_floats(c.N, 4), before = random_floats(c.V * c.C, 6);
+    HeadOutput forward = head_forward(settings.cuda, h, false);
+    HeadGradients backward =
+        head_backward(settings.cuda, before, h, forward.logsumexp, forward.entropy, dlogprob, NULL);
+    HeadBoth both = head_forward_backward(settings.cuda, before, h, dlogprob);
+    check_same(name("logprob of both passes in one", h), both.output.logprob, forward.logprob);
+    check_same(name("entropy of both passes in one", h), both.output.entropy, forward.entropy);
+    check_same(name("logsumexp of both passes in one", h), both.output.logsumexp, forward.logsumexp);
+    check_same(name("dx of both passes in one", h), both.gradients.dx, backward.dx);
+    check_same(name("dweight of both passes in one", h), both.gradients.dweight, backward.dweight);
+}
+
+static void both_passes_in_one_have_the_bits_of_two()
+{
+    for (const HeadCase &c : cases())
+        check_both(c);
+    check_both({0, 64, 9, 9, 1, false, false});
+    check_both({HEAD_ROWS + 3, 8, 24, 17, 1, false, false}); // a chunk, and a short one
+}
+
+// Each chunk finds its own rows' targets and gradients, and leaves its own results.
+static void a_row_of_the_second_chunk_is_as_it_is_alone()
+{
+    HeadInput all = input_of({HEAD_ROWS + 3, 8, 24, 17, 1, false, false}), last = all;
+    last.x = rows_of(all.x, HEAD_ROWS, 3);
+    last.targets = Integers(all.targets.end() - 3, all.targets.end());
+    Floats dlogprob = random_floats(HEAD_ROWS + 3, 4), nothing(24 * 8, 0);
+    HeadBoth whole = head_forward_backward(settings.cuda, nothing, all, dlogprob),
+             alone = head_forward_backward(settings.cuda, nothing, last, Floats(dlogprob.end() - 3, dlogprob.end()));
+    const Floats *got[] = {&whole.output.logprob, &whole.output.entropy, &whole.output.logsumexp, &whole.gradients.dx},
+                 *wanted[] = {&alone.output.logprob, &alone.output.entropy, &alone.output.logsumexp,
+                              &alone.gradients.dx};
+    for (int i = 0; i < 4; i++)
+        check_same("rows of the second chunk", Floats(got[i]->end() - (int64_t)wanted[i]->size(), got[i]->end()),
+                   *wanted[i]);
+}
+
 extern const Tests head_tests;
 const Tests head_tests = {{"head_forward_agrees_with_the_formulas", forward_agrees_with_the_formulas},
                           {"head_finds_the_first_of_equal_columns", the_first_of_equal_columns_is_the_best},
                           {"head_makes_no_nan_of_certainty", certainty_is_no_nan},
-                          {"head_gradients_agree_with_the_formulas", gradients_agree_with_the_formulas}};
+                          {"head_gradients_agree_with_the_formulas", gradients_agree_with_the_formulas},
+                          {"head_has_the_same_bits_in_one_pass_as_in_two", both_passes_in_one_have_the_bits_of_two},
+                          {"head_rows_of_a_second_chunk_are_as_alone", a_row_of_the_second_chunk_is_as_it_is_alone}};

@@ -95,6 +95,10 @@ GUARDED(head_backward,
         (Stream * s, Tensor dx, float *dw, Tensor x, Tensor w, const int32_t *t, float c, int64_t n, const float *l,
          const float *e, const float *dp, const float *de, float *work),
         (s, dx, dw, x, w, t, c, n, l, e, dp, de, work))
+GUARDED(head_forward_backward,
+        (Stream * s, float *p, float *e, float *l, Tensor dx, float *dw, Tensor x, Tensor w, const int32_t *t,
+         int64_t n, const float *dp, float *work),
+        (s, p, e, l, dx, dw, x, w, t, n, dp, work))
 GUARDED(adamw,
         (Stream * s, void *w, float *w32, void *m, void *v, const float *g, int64_t n, const AdamW *a, int64_t t,
          int64_t o),
@@ -134,7 +138,7 @@ static inline Kernels guarded_kernels(void)
     USE(qk_norm_rope_forward), USE(qk_norm_rope_backward), USE(matmul_forward), USE(matmul_backward_input);
     USE(matmul_backward_weight), USE(attention_forward), USE(attention_backward), USE(swiglu_forward),
         USE(swiglu_backward);
-    USE(head_forward), USE(head_backward), USE(adamw), USE(square_sums);
+    USE(head_forward), USE(head_backward), USE(head_forward_backward), USE(adamw), USE(square_sums);
 #undef USE
     return k;
 }

@@ -433,6 +433,56 @@ static void the_plain_build_is_close(void **state)
     free_all(b);
 }
 
+// What the head gives in one pass over its logits, or in two
+typedef struct HeadResult {
+    float *rows, *dx, *dweight; // rows: logprob, entropy, logsumexp, (N) each
+} HeadResult;
+
+static HeadResult head_in_passes(const Kernels *k, int passes, int64_t N, int64_t columns, int64_t live)
+{
+    enum { WIDTH = 8 };
+    int64_t room = N > 0 ? N : 1;
+    HeadResult h = {allocate((size_t)(3 * room), 4), allocate((size_t)(room * WIDTH), 4),
+                    random_floats(columns * WIDTH, 3)};
+    float *x = random_floats(room * WIDTH, 1), *w = random_floats(columns * WIDTH, 2), *d = random_floats(room, 4);
+    float *work = allocate((size_t)k->head_workspace(room, columns), 4);
+    int32_t *targets = allocate((size_t)room, 4);
+    for (int64_t n = 0; n < N; n++)
+        targets[n] = (int32_t)(n * 7919 % live);
+    Tensor input = {x, N, WIDTH}, dx = {h.dx, N, WIDTH}, weights = {w, columns, WIDTH};
+    float *entropy = h.rows + N, *logsumexp = entropy + N;
+    if (passes == 1) {
+        k->head_forward_backward(NULL, h.rows, entropy, logsumexp, dx, h.dweight, input, weights, targets, live, d,
+                                 work);
+    } else {
+        k->head_forward(NULL, h.rows, entropy, logsumexp, NULL, input, weights, targets, 1, live, work);
+        k->head_backward(NULL, dx, h.dweight, input, weights, targets, 1, live, logsumexp, entropy, d, NULL, work);
+    }
+    void *done[] = {x, w, d, work, targets};
+    for (int i = 0; i < 5; i++)
+        free(done[i]);
+    return h;
+}
+
+// No rows; a chunk and a part of one; several blocks of columns; so many that a chunk's logits are not kept; dead ones.
+static void the_head_in_one_pass_equals_two(void **state)
+{
+    const int64_t shapes[][3] = {{0, 9, 9}, {1, 40, 1}, {HEAD_ROWS + 7, 40, 33}, {9, 4200, 4099}, {5, 33000, 32990}};
+    const char *const sets[] = {"avx512", "avx2", "plain", "naive"};
+    for (int s = 0; s < 4; s++)
+        for (size_t i = 0; i < sizeof shapes / sizeof shapes[0] && backend(sets[s]) != NULL; i++) {
+            int64_t N = shapes[i][0], columns = shapes[i][1], live = shapes[i][2];
+            HeadResult one = head_in_passes(backend(sets[s]), 1, N, columns, live),
+                       two = head_in_passes(backend(sets[s]), 2, N, columns, live);
+            assert_memory_equal(one.rows, two.rows, (size_t)(3 * N) * sizeof(float));
+            assert_memory_equal(one.dx, two.dx, (size_t)(8 * N) * sizeof(float));
+            assert_memory_equal(one.dweight, two.dweight, (size_t)(8 * columns) * sizeof(float));
+            float *all[] = {one.rows, one.dx, one.dweight, two.rows, two.dx, two.dweight};
+            for (int j = 0; j < 6; j++)
+                free(all[j]);
+        }
+}
+
 static int setup(void **state)
 {
     make_inputs(kernels_open("cpu", 2));
@@ -447,6 +497,7 @@ int main(void)
         cmocka_unit_test(avx2_equals_avx512),
         cmocka_unit_test(plain_loops_equal_vectors),
         cmocka_unit_test(the_plain_build_is_close),
+        cmocka_unit_test(the_head_in_one_pass_equals_two),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }
