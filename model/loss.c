@@ -1,5 +1,6 @@
 // What is computed from the final hidden states: log-probabilities, and the cross-entropy of supervised fine-tuning
-// with its gradient. The head runs only over the requested rows, and the logits are never all in memory at once.
+// with its gradient, in one pass over the head. It runs only over the requested rows, and the logits are never all in
+// memory at once.
 #include "model/model_internal.h"
 #include <math.h>
 #include <stdlib.h>
@@ -23,13 +24,21 @@ double loss_mean(const LossSum *sum)
 
 static Tensor head_weight(const Model *m) { return weight_tensor(m, &m->parameters.list[m->parameters.head]); }
 
-static bool head_rows(Model *m, const Ragged *batch, float temperature, int64_t n_live)
+// Gathers what the head reads.
+static bool head_input(Model *m, const Ragged *batch, int64_t n_live, Tensor *x)
 {
     for (int64_t n = 0; n < batch->trained; n++)
         if (batch->targets[n] < 0 || batch->targets[n] >= n_live)
             return fail("a target is id %d, but only ids below %" PRId64 " are alive", (int)batch->targets[n], n_live);
-    Tensor x = tensor(m->a.head_input, batch->trained, m->config.width);
-    m->kernels->rows_gather(NULL, x, tensor(m->a.hidden, batch->tokens, m->config.width), m->a.rows);
+    *x = tensor(m->a.head_input, batch->trained, m->config.width);
+    m->kernels->rows_gather(NULL, *x, tensor(m->a.hidden, batch->tokens, m->config.width), m->a.rows);
+    return true;
+}
+
+static bool head_rows(Model *m, const Ragged *batch, float temperature, int64_t n_live)
+{
+    Tensor x;
+    TRY(head_input(m, batch, n_live, &x));
     m->kernels->head_forward(NULL, m->a.logprob, m->a.entropy, m->a.logsumexp, m->a.best, x, head_weight(m),
                              m->a.targets, temperature, n_live, m->a.head_workspace);
     return true;
@@ -50,16 +59,33 @@ bool model_logprobs(Model *m, const Ragged *batch, float temperature, int64_t n_
     return best == NULL || m->kernels->download(NULL, best, m->a.best, bytes);
 }
 
-// From each row's d loss / d log-probability (and d loss / d entropy; dentropy may be NULL) to dhidden.
-static void head_gradients(Model *m, const Ragged *batch, float temperature, int64_t n_live, const float *dentropy)
+// The head's gradient of a micro-batch begins at zero.
+static void clear_head_gradient(Model *m)
 {
-    int64_t N = batch->trained, C = m->config.width, V = m->config.vocabulary;
+    m->kernels->zero(NULL, m->a.head_gradient, (size_t)(m->config.vocabulary * m->config.width) * sizeof(float));
+}
+
+// From the gradient of the head's rows to dhidden.
+static void spread(Model *m, const Ragged *batch, Tensor dx)
+{
+    m->kernels->rows_scatter(NULL, tensor(m->a.dhidden, batch->tokens, m->config.width), dx, m->a.rows);
+}
+
+// d loss / d log-probability is the same for all rows, and known before: the head makes its logits once.
+static bool loss_and_gradients(Model *m, const Ragged *batch, double scale)
+{
+    int64_t N = batch->trained;
     const Kernels *k = m->kernels;
-    Tensor x = tensor(m->a.head_input, N, C), dx = tensor(m->a.dhead_input, N, C);
-    k->zero(NULL, m->a.head_gradient, (size_t)(V * C) * sizeof(float));
-    k->head_backward(NULL, dx, m->a.head_gradient, x, head_weight(m), m->a.targets, temperature, n_live, m->a.logsumexp,
-                     m->a.entropy, m->a.dlogprob, dentropy, m->a.head_workspace);
-    k->rows_scatter(NULL, tensor(m->a.dhidden, batch->tokens, C), dx, m->a.rows);
+    Tensor x, dx = tensor(m->a.dhead_input, N, m->config.width);
+    for (int64_t n = 0; n < N; n++)
+        m->row_host[n] = (float)-scale;
+    k->upload(NULL, m->a.dlogprob, m->row_host, (size_t)N * sizeof(float));
+    TRY(head_input(m, batch, m->config.vocabulary, &x));
+    clear_head_gradient(m);
+    k->head_forward_backward(NULL, m->a.logprob, m->a.entropy, m->a.logsumexp, dx, m->a.head_gradient, x,
+                             head_weight(m), m->a.targets, m->config.vocabulary, m->a.dlogprob, m->a.head_workspace);
+    spread(m, batch, dx);
+    return true;
 }
 
 bool model_loss(Model *m, const Ragged *batch, double scale, LossSum *sum)
@@ -67,23 +93,26 @@ bool model_loss(Model *m, const Ragged *batch, double scale, LossSum *sum)
     int64_t N = batch->trained;
     phase_is("the loss", -1);
     TRY(acquire(m, m->config.layers));
-    float *host = m->row_host;
-    for (int64_t n = 0; n < N; n++)
-        host[n] = (float)-scale;
-    bool ok = true;
-    if (N > 0) {
-        m->kernels->upload(NULL, m->a.dlogprob, host, (size_t)N * sizeof(float));
-        ok = head_rows(m, batch, 1, m->config.vocabulary);
-        if (ok)
-            head_gradients(m, batch, 1, m->config.vocabulary, NULL);
-    }
+    bool ok = N == 0 || loss_and_gradients(m, batch, scale);
     release(m, m->config.layers);
     if (!ok || N == 0)
         return ok;
+    float *host = m->row_host;
     TRY(m->kernels->download(NULL, host, m->a.logprob, (size_t)N * sizeof(float))); // last: it waits for the rest
     for (int64_t n = 0; n < N; n++)
         loss_add(sum, host[n]);
     return true;
+}
+
+// From each row's d loss / d log-probability (and d loss / d entropy; dentropy may be NULL) to dhidden.
+static void head_gradients(Model *m, const Ragged *batch, float temperature, int64_t n_live, const float *dentropy)
+{
+    int64_t N = batch->trained, C = m->config.width;
+    Tensor x = tensor(m->a.head_input, N, C), dx = tensor(m->a.dhead_input, N, C);
+    clear_head_gradient(m);
+    m->kernels->head_backward(NULL, dx, m->a.head_gradient, x, head_weight(m), m->a.targets, temperature, n_live,
+                              m->a.logsumexp, m->a.entropy, m->a.dlogprob, dentropy, m->a.head_workspace);
+    spread(m, batch, dx);
 }
 
 static bool policy_gradients(Model *m, const Ragged *batch, const PolicyRows *rows)

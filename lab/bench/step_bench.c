@@ -10,7 +10,7 @@
 // ---- a kernel table that counts time: each operation is called through and its seconds are added up
 
 static const Kernels *real;
-enum { TIMED = 17 };
+enum { TIMED = 16 };
 static struct {
     const char *name;
     double seconds;
@@ -34,36 +34,32 @@ TIME(4, attention_backward,
      (Stream * s, Tensor dq, Tensor dk, Tensor dv, float *delta, Tensor d, Tensor q, Tensor k, Tensor v, Tensor o,
       const float *l, const Attention *a),
      (s, dq, dk, dv, delta, d, q, k, v, o, l, a))
-TIME(5, head_forward,
-     (Stream * s, float *p, float *e, float *l, int32_t *b, Tensor x, Tensor w, const int32_t *t, float c, int64_t n,
-      float *work),
-     (s, p, e, l, b, x, w, t, c, n, work))
-TIME(6, head_backward,
-     (Stream * s, Tensor dx, float *dw, Tensor x, Tensor w, const int32_t *t, float c, int64_t n, const float *l,
-      const float *e, const float *dp, const float *de, float *work),
-     (s, dx, dw, x, w, t, c, n, l, e, dp, de, work))
-TIME(7, rmsnorm_forward, (Stream * s, Tensor y, Tensor u, float *r, Tensor x, Tensor z, Tensor w, float e),
+TIME(5, head_forward_backward,
+     (Stream * s, float *p, float *e, float *l, Tensor dx, float *dw, Tensor x, Tensor w, const int32_t *t, int64_t n,
+      const float *dp, float *work),
+     (s, p, e, l, dx, dw, x, w, t, n, dp, work))
+TIME(6, rmsnorm_forward, (Stream * s, Tensor y, Tensor u, float *r, Tensor x, Tensor z, Tensor w, float e),
      (s, y, u, r, x, z, w, e))
-TIME(8, rmsnorm_backward,
+TIME(7, rmsnorm_backward,
      (Stream * s, Tensor dx, float *dw, float *p, Tensor dy, Tensor du, Tensor u, Tensor w, const float *r),
      (s, dx, dw, p, dy, du, u, w, r))
-TIME(9, qk_norm_rope_forward,
+TIME(8, qk_norm_rope_forward,
      (Stream * s, Tensor y, float *r, Tensor x, Tensor w, const float *c, const float *i, const int32_t *p, int64_t d,
       float e),
      (s, y, r, x, w, c, i, p, d, e))
-TIME(10, qk_norm_rope_backward,
+TIME(9, qk_norm_rope_backward,
      (Stream * s, Tensor dx, float *dw, float *q, Tensor dy, Tensor x, Tensor w, const float *r, const float *c,
       const float *i, const int32_t *p, int64_t d),
      (s, dx, dw, q, dy, x, w, r, c, i, p, d))
-TIME(11, swiglu_forward, (Stream * s, Tensor y, Tensor g, Tensor u), (s, y, g, u))
-TIME(12, swiglu_backward, (Stream * s, Tensor dg, Tensor du, Tensor dy, Tensor g, Tensor u), (s, dg, du, dy, g, u))
-TIME(13, adamw,
+TIME(10, swiglu_forward, (Stream * s, Tensor y, Tensor g, Tensor u), (s, y, g, u))
+TIME(11, swiglu_backward, (Stream * s, Tensor dg, Tensor du, Tensor dy, Tensor g, Tensor u), (s, dg, du, dy, g, u))
+TIME(12, adamw,
      (Stream * s, void *w, float *w32, void *m, void *v, const float *g, int64_t n, const AdamW *a, int64_t t,
       int64_t o),
      (s, w, w32, m, v, g, n, a, t, o))
-TIME(14, square_sums, (Stream * s, float *u, const float *x, int64_t n), (s, u, x, n))
-TIME(15, accumulate, (Stream * s, float *u, const float *x, int64_t n), (s, u, x, n))
-TIME(16, zero, (Stream * s, void *p, size_t n), (s, p, n))
+TIME(13, square_sums, (Stream * s, float *u, const float *x, int64_t n), (s, u, x, n))
+TIME(14, accumulate, (Stream * s, float *u, const float *x, int64_t n), (s, u, x, n))
+TIME(15, zero, (Stream * s, void *p, size_t n), (s, p, n))
 
 static Kernels timing_table(const Kernels *kernels)
 {
@@ -75,8 +71,7 @@ static Kernels timing_table(const Kernels *kernels)
     USE(matmul_backward_weight);
     USE(attention_forward);
     USE(attention_backward);
-    USE(head_forward);
-    USE(head_backward);
+    USE(head_forward_backward);
     USE(rmsnorm_forward);
     USE(rmsnorm_backward);
     USE(qk_norm_rope_forward);
@@ -158,7 +153,7 @@ static int by_value(const void *a, const void *b)
 }
 
 // Multiply-adds of a step: three passes over every matrix, causal attention over half of the square (two products
-// forward, five back); the head's recomputed logits are not counted, they are this program's own expense.
+// forward, five back).
 static double flops_per_token(const ModelConfig *c)
 {
     double q = (double)(c->heads * c->head_width), kv = (double)(c->kv_heads * c->head_width), C = (double)c->width;

@@ -66,6 +66,45 @@ static void recomputation_changes_no_bit(void **state)
     }
 }
 
+// The loss of fine-tuning, as reinforcement learning has its own: given the log-probabilities, which are kept.
+typedef struct FineTuning {
+    int64_t rows;
+    double scale;
+    float logprob[TINY_TOKENS];
+} FineTuning;
+
+static bool fine_tuning(void *context, const float *logprob, const float *entropy, float *dlogprob, float *dentropy,
+                        bool *of_entropy)
+{
+    FineTuning *f = context;
+    memcpy(f->logprob, logprob, (size_t)f->rows * sizeof *logprob);
+    for (int64_t n = 0; n < f->rows; n++)
+        dlogprob[n] = (float)-f->scale;
+    return true;
+}
+
+static void the_loss_has_the_bits_of_two_passes_over_the_head(void **state)
+{
+    for (int kind = 0; kind < KINDS; kind++) {
+        Model one, two;
+        open_kind(&one, kind, false);
+        open_kind(&two, kind, false);
+        for (int half = 0; half < 2; half++) { // two micro-batches, so that gradients are added too
+            TinyBatch *b = packed(half * 3, half * 3 + 3);
+            FineTuning f = {.rows = b->ragged.trained, .scale = 1.0 / 300};
+            PolicyRows rows = {.temperature = 1, .n_live = 300, .loss = fine_tuning, .context = &f};
+            run_step(&one, &b->ragged, 300);
+            assert_ok(model_forward(&two, &b->ragged) && model_policy_loss(&two, &b->ragged, &rows) &&
+                      model_backward(&two, &b->ragged));
+            assert_memory_equal(model_loss_logprobs(&one), f.logprob, (size_t)f.rows * sizeof(float));
+            same_gradients(&one, &two, "in two passes");
+            free(b);
+        }
+        model_close(&one);
+        model_close(&two);
+    }
+}
+
 static void check_packed_logprobs(ModelFamily family)
 {
     Model m;
@@ -367,23 +406,12 @@ static void a_profile_counts_what_the_layers_ask_for_and_changes_no_bit(void **s
     static const struct {
         const char *operation;
         int64_t a_layer, beside;
-    } asked[] = {{"matmul_forward", 7, 0},
-                 {"matmul_backward_input", 7, 0},
-                 {"matmul_backward_weight", 7, 0},
-                 {"attention_forward", 1, 0},
-                 {"attention_backward", 1, 0},
-                 {"rmsnorm_forward", 2, 1},
-                 {"rmsnorm_backward", 2, 1},
-                 {"qk_norm_rope_forward", 2, 0},
-                 {"qk_norm_rope_backward", 2, 0},
-                 {"swiglu_forward", 1, 0},
-                 {"swiglu_backward", 1, 0},
-                 {"embedding_forward", 0, 1},
-                 {"embedding_backward", 0, 1},
-                 {"head_forward", 0, 1},
-                 {"head_backward", 0, 1},
-                 {"graph_launch", 0, 0},
-                 {"adamw", 0, 0}};
+    } asked[] = {{"matmul_forward", 7, 0},        {"matmul_backward_input", 7, 0}, {"matmul_backward_weight", 7, 0},
+                 {"attention_forward", 1, 0},     {"attention_backward", 1, 0},    {"rmsnorm_forward", 2, 1},
+                 {"rmsnorm_backward", 2, 1},      {"qk_norm_rope_forward", 2, 0},  {"qk_norm_rope_backward", 2, 0},
+                 {"swiglu_forward", 1, 0},        {"swiglu_backward", 1, 0},       {"embedding_forward", 0, 1},
+                 {"embedding_backward", 0, 1},    {"head_forward", 0, 0},          {"head_backward", 0, 0},
+                 {"head_forward_backward", 0, 1}, {"graph_launch", 0, 0},          {"adamw", 0, 0}};
     const ModelConfig *c = &TINY_CONFIG;
     int64_t q = c->heads * c->head_width, kv = c->kv_heads * c->head_width, L = c->layers;
     double weights =
@@ -465,6 +493,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(recomputation_changes_no_bit),
+        cmocka_unit_test(the_loss_has_the_bits_of_two_passes_over_the_head),
         cmocka_unit_test(packed_logprobs_equal_unpacked_ones),
         cmocka_unit_test(packed_gradients_are_close_to_unpacked_ones),
         cmocka_unit_test(three_steps_are_the_same_for_all_threads_and_twice),
