@@ -69,9 +69,11 @@ struct Rows { // of one lane
 static void check_row(const Thread *lane, const Rows *rows)
 {
     if (!is_shared(rows->row))
-        fault("a matrix%s: the row %p of lane %d is not in shared memory", place(rows->caller), rows->row, lane->lane);
+        fault("ldmatrix or stmatrix%s: the row %p of lane %d is not in shared memory", place(rows->caller), rows->row,
+              lane->lane);
     if ((uintptr_t)rows->row % 16 != 0)
-        fault("a matrix%s: the row %p of lane %d is not a multiple of 16", place(rows->caller), rows->row, lane->lane);
+        fault("ldmatrix or stmatrix%s: the row %p of lane %d is not a multiple of 16", place(rows->caller), rows->row,
+              lane->lane);
 }
 
 // In the eyes of the race check a row is read by the lane that gives its address and by the lanes that receive of it.
