@@ -185,12 +185,15 @@ template <int D> __device__ inline void clear(float (*sums)[4])
         sums[d][0] = sums[d][1] = sums[d][2] = sums[d][3] = 0;
 }
 
+struct alignas(2 * sizeof(element)) Two {
+    element left, right;
+};
+
 // Writes two of a thread's accumulators, rounded: the columns 2·(lane % 4) and the next of an 8-wide piece.
 __device__ inline void put_two(element *row, float left, float right)
 {
-    int column = (int)threadIdx.x % 4 * 2;
-    row[column] = rounded(left + 0.0f); // + 0: one sign of zero
-    row[column + 1] = rounded(right + 0.0f);
+    *(Two *)(row + (int)threadIdx.x % 4 * 2) =
+        Two{rounded(left + 0.0f), rounded(right + 0.0f)}; // + 0: one sign of zero
 }
 
 // P = exp(score · scale - logsumexp) and dS = P · (dP - delta) · scale of one pair (query, key)

@@ -170,6 +170,7 @@ __device__ inline void load_for_keys(const HopperBackward &b, const CUtensorMap 
     for (int parity = 0;; parity ^= 1) {
         HopperRows tile;
         mbarrier_wait(barriers + 8 * KEYS_EMPTY, parity ^ 1);
+        __syncwarp();
         barrier_sync(PRODUCERS, 64); // both have read the last number
         if (threadIdx.x == 0)
             draw_number(number, &next_key_tile, b.key_tiles);
@@ -209,6 +210,14 @@ template <int D> struct KeyWorker {
     int buffer; // of the two for dS, which is next
 
     __device__ inline uint32_t barrier(int place) const { return base + KeyRoom<D>::BARRIERS + 8 * place; }
+
+    // Each warp for itself: it has read the tile's number, and its products are done.
+    __device__ inline void done_with_tile() const
+    {
+        __syncwarp();
+        if (thread % 32 == 0)
+            mbarrier_arrive(barrier(KEYS_EMPTY));
+    }
 };
 
 // Rows behind the sequence's last query become zeros, by both warpgroups: zero times what is there may be NaN.
@@ -322,7 +331,9 @@ __device__ inline void key_step(float (*dk)[4], float (*dv)[4], KeyWorker<D> *w,
     wgmma_wait<0>();
     wgmma_hold<D / 8>(dv);
     wgmma_hold<D / 8>(dk);
-    if (w->thread == 0)
+    wgmma_hold<SIDE / 16>(weights);
+    wgmma_hold<SIDE / 16>(gradients);
+    if (w->thread % 32 == 0) // each warp for itself
         mbarrier_arrive(w->barrier(QUERIES_EMPTY + w->stage.number));
     w->stage.advance();
 }
@@ -343,6 +354,7 @@ __device__ inline void work_on_keys(KeyWorker<D> *w, const HopperBackward &b, co
                 b.ds == NULL || queries < keys ? NULL : block_of(b, tile, tile.head * group + head, queries, keys);
             key_step<D>(dk, dv, w, tile, queries * SIDE, block, scale);
         }
+    w->done_with_tile();
     auto row_of = [&](int r) -> int64_t { // in (T·Hkv, D); rows of the block begin behind those of the producers
         int key = tile.first + r - (HOPPER_THREADS - MULTIPLIERS) / 2;
         return key < tile.length ? (int64_t)(tile.start + key) * a.kv_heads + b.first_head + tile.head : -1;
@@ -363,9 +375,8 @@ template <int D> __device__ inline void multiply_for_keys(const HopperBackward &
             break;
         if (open_rows_of(&tile, b, number, b.kv_heads, true))
             work_on_keys<D>(&w, b, tile, scale);
-        __syncwarp(); // each warp for itself, for each has read the number
-        if (w.thread % 32 == 0)
-            mbarrier_arrive(w.barrier(KEYS_EMPTY));
+        else
+            w.done_with_tile();
     }
     if (w.thread == 0)
         bulk_wait<0>();
@@ -381,7 +392,7 @@ __global__ void __launch_bounds__(HOPPER_THREADS, 1)
     unsigned char *room = dynamic_shared_tiles();
     if (threadIdx.x == 0) {
         for (int i = 0; i < KEY_BARRIERS; i++) { // a stage is full when both loading warps have been there
-            int arrivals = i == KEYS_FULL ? 1 : i == KEYS_EMPTY ? MULTIPLIERS / 32 : 2;
+            int arrivals = i == KEYS_FULL ? 1 : i == KEYS_EMPTY || i >= QUERIES_EMPTY ? MULTIPLIERS / 32 : 2;
             mbarrier_init(shared_address(room + KeyRoom<D>::BARRIERS + 8 * i), arrivals);
         }
         mbarrier_init_fence();
@@ -479,7 +490,7 @@ __device__ inline void work_on_queries(const HopperBackward &b, const HopperRows
         } else {
             barrier_sync(MINE + me, 128); // without a product that all take part in, no warp may fall behind its phase
         }
-        if (thread == 0)
+        if (thread % 32 == 0) // each warp for itself
             mbarrier_arrive(barriers + 8 * (STAGE_EMPTY + stage->number));
         stage->advance();
     }
@@ -499,7 +510,7 @@ __global__ void __launch_bounds__(HOPPER_THREADS, 1)
     uint32_t base = shared_address(room);
     if (threadIdx.x == 0) {
         for (int i = 0; i < QUERY_BARRIERS; i++)
-            mbarrier_init(base + QueryRoom<D>::BARRIERS + 8 * i, i < STAGE_EMPTY ? 1 : 2);
+            mbarrier_init(base + QueryRoom<D>::BARRIERS + 8 * i, i < STAGE_EMPTY ? 1 : MULTIPLIERS / 32);
         mbarrier_init_fence();
     }
     __syncthreads();

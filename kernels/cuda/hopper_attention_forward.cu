@@ -73,6 +73,7 @@ __device__ inline void load_tiles(const HopperForward &f, const CUtensorMap *q, 
     for (int parity = 0;; parity ^= 1) {
         HopperTile tile;
         mbarrier_wait(barriers + 8 * QUERIES_EMPTY, parity ^ 1);
+        __syncwarp();
         barrier_sync(PRODUCERS, HOPPER_THREADS - MULTIPLIERS); // everybody has read the last number
         if (threadIdx.x == 0)
             draw_number(number, &next_tile, f.tiles);
@@ -101,7 +102,7 @@ __device__ inline void load_tiles(const HopperForward &f, const CUtensorMap *q, 
 
 // ---- the warpgroups that multiply
 
-// One thread of a warpgroup speaks for it: a wait for its products is one for those of all four warps.
+// Each warp gives a stage back for itself: what a wait of one says about the products of the others is said nowhere.
 template <int D> struct Multiplier {
     unsigned char *room;
     uint32_t barriers;
@@ -115,7 +116,7 @@ template <int D> struct Multiplier {
     }
     __device__ inline void done_with(int place) const
     {
-        if (thread == 0)
+        if (thread % 32 == 0)
             mbarrier_arrive(barrier(place));
     }
 };
@@ -299,17 +300,19 @@ template <int D> __device__ inline void multiply_tiles(const HopperForward &f, u
         int number = *(int *)(room + Room<D>::NUMBER);
         if (number < 0)
             break;
-        if (open_hopper_tile(&tile, f.forward.a, f.tokens, number)) {
+        bool there = open_hopper_tile(&tile, f.forward.a, f.tokens, number);
+        if (there) {
             begin_tile(&t, m, tile);
             first_block(&t, m, scale);
             for (int block = 1; block < tile.blocks; block++)
                 next_block(&t, &m, block, scale);
+        }
+        __syncwarp(); // the number is read, and no score is to be made any more: the next tile's queries may come
+        m.done_with(QUERIES_EMPTY);
+        if (there) {
             last_values(&t, &m, tile, scale);
             put_tile(f.forward, t, m, tile, scale);
         }
-        __syncwarp(); // each warp for itself, for each has read the number
-        if (m.thread % 32 == 0)
-            mbarrier_arrive(m.barrier(QUERIES_EMPTY));
     }
     if (m.me == 0)
         barrier_sync(TURN, MULTIPLIERS); // the last turn, which was given and not taken
@@ -324,9 +327,8 @@ __global__ void __launch_bounds__(HOPPER_THREADS, 1)
     unsigned char *room = dynamic_shared_tiles();
     if (threadIdx.x == 0) {
         for (int i = 0; i < BARRIERS; i++) {
-            bool empty = (i >= KEYS_EMPTY && i < VALUES_FULL) || i >= VALUES_EMPTY;
-            int arrivals = i == QUERIES_EMPTY ? MULTIPLIERS / 32 : empty ? MULTIPLIERS / 128 : 1;
-            mbarrier_init(shared_address(room + Room<D>::BARRIERS_AT + 8 * i), arrivals);
+            bool empty = i == QUERIES_EMPTY || (i >= KEYS_EMPTY && i < VALUES_FULL) || i >= VALUES_EMPTY;
+            mbarrier_init(shared_address(room + Room<D>::BARRIERS_AT + 8 * i), empty ? MULTIPLIERS / 32 : 1);
         }
         mbarrier_init_fence();
     }

@@ -52,6 +52,7 @@ __device__ inline void load_rows_and_keys(const HopperQueries &b, const Maps &ma
     for (int parity = 0;; parity ^= 1) {
         HopperTile tile;
         mbarrier_wait(barriers + 8 * QUERIES_EMPTY, parity ^ 1);
+        __syncwarp();
         barrier_sync(PRODUCERS, HOPPER_THREADS - MULTIPLIERS); // everybody has read the last number
         if (threadIdx.x == 0)
             draw_number(number, &next_rows, b.tiles);
@@ -136,6 +137,15 @@ __device__ inline void query_step(float (*dq)[4], uint32_t rows, uint32_t keys, 
     wgmma_commit();
     wgmma_wait<0>();
     wgmma_hold<D / 8>(dq);
+    wgmma_hold<KEYS / 16>(gradients);
+}
+
+// Each warp for itself: it has read the tile's number, and its products are done.
+__device__ inline void done_with_rows(uint32_t barriers)
+{
+    __syncwarp();
+    if (threadIdx.x % 32 == 0)
+        mbarrier_arrive(barriers + 8 * QUERIES_EMPTY);
 }
 
 template <int D>
@@ -156,10 +166,11 @@ __device__ inline void work_on_rows(const HopperQueries &b, const HopperTile &ti
             barrier_sync(TAIL_IS_ZERO, MULTIPLIERS);
         }
         query_step<D>(dq, base + me * 64 * 128, base + at, ends, first, first + KEYS - 1 > position_of(tile, 0), scale);
-        if (thread == 0)
+        if (thread % 32 == 0) // each warp for itself
             mbarrier_arrive(barriers + 8 * (EMPTY + stage->number));
         stage->advance();
     }
+    done_with_rows(barriers);
     put_rows<D>(b.backward.dq, dq, [&](int r) -> int64_t { // rows of the block begin behind those of the producers
         int row = r - (HOPPER_THREADS - MULTIPLIERS) / 2;
         return row < tile.rows ? head_row(tile, b.backward.a, row) : -1;
@@ -175,7 +186,7 @@ __global__ void __launch_bounds__(HOPPER_THREADS, 1)
     uint32_t barriers = shared_address(room) + Room<D>::BARRIERS_AT;
     if (threadIdx.x == 0) {
         for (int i = 0; i < BARRIERS; i++) { // a stage is full when keys and values are
-            int arrivals = i == QUERIES_FULL ? 1 : i == QUERIES_EMPTY ? MULTIPLIERS / 32 : 2;
+            int arrivals = i == QUERIES_FULL ? 1 : i == QUERIES_EMPTY || i >= EMPTY ? MULTIPLIERS / 32 : 2;
             mbarrier_init(barriers + 8 * i, arrivals);
         }
         mbarrier_init_fence();
@@ -196,9 +207,8 @@ __global__ void __launch_bounds__(HOPPER_THREADS, 1)
             break;
         if (open_hopper_tile(&tile, b.backward.a, b.tokens, number))
             work_on_rows<D>(b, tile, room, barriers, &stage);
-        __syncwarp(); // each warp for itself, for each has read the number
-        if (threadIdx.x % 32 == 0)
-            mbarrier_arrive(barriers + 8 * QUERIES_EMPTY);
+        else
+            done_with_rows(barriers);
     }
 #endif
 }

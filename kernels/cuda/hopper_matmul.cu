@@ -127,7 +127,7 @@ __device__ inline void multiply_products(const HopperProduct &p, uint32_t room, 
 {
     uint32_t barriers = room + STAGES * STAGE_BYTES;
     int tiles = tiles_of(p.m, TILE_ROWS) * tiles_of(p.n, TILE_COLUMNS), slabs = tiles_of(p.k, SLAB);
-    bool speaks = threadIdx.x % 128 == 0; // for its warpgroup
+    bool speaks = threadIdx.x % 32 == 0; // for its warp
     Stage<STAGES> stage = {0, 0};
     for (int number = (int)blockIdx.x; number < tiles; number += (int)gridDim.x) {
         float c[TILE_COLUMNS / 8][4];
@@ -165,7 +165,7 @@ __global__ void __launch_bounds__(HOPPER_THREADS, 1)
     uint32_t room = shared_address(dynamic_shared_tiles());
     if (threadIdx.x == 0) {
         for (int i = 0; i < 2 * STAGES; i++)
-            mbarrier_init(room + STAGES * STAGE_BYTES + 8 * i, i < EMPTY ? 1 : MULTIPLIERS / 128);
+            mbarrier_init(room + STAGES * STAGE_BYTES + 8 * i, i < EMPTY ? 1 : MULTIPLIERS / 32);
         mbarrier_init_fence();
     }
     __syncthreads();

@@ -25,7 +25,7 @@ struct Piece {
     }
 };
 
-enum { PIECE_BYTES = 16 << 20 };
+enum { PIECE_BYTES = 64 << 20 };
 
 // Numbers of some spread, the same ones each time
 static element *numbers(Piece *piece, int64_t count, uint32_t seed)
@@ -42,17 +42,18 @@ static element *numbers(Piece *piece, int64_t count, uint32_t seed)
     return x;
 }
 
+static bool the_other_way; // while the trial runs what it compares with
+
 // Runs it both ways, with results in the same `bytes` of the device's memory.
-template <typename Run> static bool same_bits(const char *variable, char *results, size_t bytes, const Run &run)
+template <typename Run> static bool same_bits(char *results, size_t bytes, const Run &run)
 {
     char *host = (char *)malloc(2 * bytes);
     bool same = host != NULL;
     for (int way = 0; same && way < 2; way++) {
-        if (way == 1)
-            setenv(variable, "mma", 1);
+        the_other_way = way == 1;
         device_zero(NULL, results, bytes);
         run();
-        unsetenv(variable);
+        the_other_way = false;
         same = device_download(NULL, host + way * bytes, results, bytes);
     }
     same = same && memcmp(host, host + bytes, bytes) == 0;
@@ -60,10 +61,12 @@ template <typename Run> static bool same_bits(const char *variable, char *result
     return same;
 }
 
-static bool attention_agrees(char *memory, int64_t D)
+// workspace: whether dS has room to go through memory, of one kv head at a time, or the queries make it again
+static bool attention_agrees(char *memory, int64_t D, bool workspace)
 {
-    enum { SEQUENCES = 3, T = 150 + 1 + 213, H = 4, KV = 2, BLOCK_PAIRS = 6 + 1 + 10 };
-    const int32_t starts[SEQUENCES + 1] = {0, 150, 151, T}, contexts[SEQUENCES] = {0, 0, 0};
+    enum { SEQUENCES = 3, FIRST = 1100, LAST = 213, T = FIRST + 1 + LAST, H = 4, KV = 2 };
+    enum { BLOCK_PAIRS = 18 * 19 / 2 + 1 + 4 * 5 / 2 }; // the first is longer than a segment
+    const int32_t starts[SEQUENCES + 1] = {0, FIRST, FIRST + 1, T}, contexts[SEQUENCES] = {0, 0, 0};
     Piece piece = {memory, 0};
     int32_t *device_starts = piece.take<int32_t>(SEQUENCES + 1), *device_contexts = piece.take<int32_t>(SEQUENCES);
     device_upload(NULL, device_starts, starts, sizeof starts);
@@ -73,14 +76,14 @@ static bool attention_agrees(char *memory, int64_t D)
     Attention a = {};
     a.sequences = SEQUENCES, a.heads = H, a.kv_heads = KV, a.head_width = D;
     a.starts = device_starts, a.contexts = device_contexts, a.block_pairs = BLOCK_PAIRS;
-    a.workspace_floats = BLOCK_PAIRS * 2048 * (H / KV); // of one kv head: the other comes behind
-    a.workspace = piece.take<float>(a.workspace_floats);
+    a.workspace_floats = BLOCK_PAIRS * 2048 * (H / KV);
+    a.workspace = workspace ? piece.take<float>(a.workspace_floats) : NULL;
     float *delta = piece.take<float>(T * H);
     char *results = piece.take<char>(0);
     Tensor out = {piece.take<element>(T * H * D), T, H * D}, dq = {piece.take<element>(T * H * D), T, H * D},
            dk = {piece.take<element>(T * KV * D), T, KV * D}, dv = {piece.take<element>(T * KV * D), T, KV * D};
     float *logsumexp = piece.take<float>(T * H);
-    return same_bits("DEREASON_ATTENTION", results, (size_t)(memory + piece.used - results), [&] {
+    return same_bits(results, (size_t)(memory + piece.used - results), [&] {
         attention_forward(NULL, out, logsumexp, q, k, v, &a);
         attention_backward(NULL, dq, dk, dv, delta, dout, q, k, v, out, logsumexp, &a);
     });
@@ -97,35 +100,45 @@ static bool products_agree(char *memory)
     const Product forward = {MATMUL_FORWARD, M, N, K, x, w, y, K, K, N, false, false},
                   input = {MATMUL_BACKWARD_INPUT, M, K, N, dy, w, dx, N, K, K, false, false},
                   weight = {MATMUL_BACKWARD_WEIGHT, N, K, M, dy, x, dw, N, K, K, true, true};
-    return same_bits("DEREASON_MATMUL", results, (size_t)(memory + piece.used - results), [&] {
+    return same_bits(results, (size_t)(memory + piece.used - results), [&] {
         for (const Product *p : {&forward, &input, &weight})
             if (!hopper_product(NULL, p))
                 product_own(NULL, p);
     });
 }
 
-static bool tried, attention_differs, products_differ;
+static bool attention_differs, products_differ;
 
 bool hopper_differs(const char *variable)
 {
-    return tried && (strcmp(variable, "DEREASON_MATMUL") == 0 ? products_differ : attention_differs);
+    return the_other_way || (strcmp(variable, "DEREASON_MATMUL") == 0 ? products_differ : attention_differs);
 }
 
 void hopper_try(void)
 {
+    static bool tried;
     char *memory = NULL;
-    bool wished = hopper_chosen("DEREASON_ATTENTION") && hopper_chosen("DEREASON_MATMUL");
-    if (tried || !wished || cudaMalloc((void **)&memory, PIECE_BYTES) != cudaSuccess)
+    bool attention = hopper_chosen("DEREASON_ATTENTION"), products = hopper_chosen("DEREASON_MATMUL");
+    if (tried || (!attention && !products))
         return;
-    bool attention = attention_agrees(memory, 64) && attention_agrees(memory, 128), products = products_agree(memory);
+    tried = true;
+    if (cudaMalloc((void **)&memory, PIECE_BYTES) != cudaSuccess) {
+        cudaGetLastError(); // without room for a trial nothing is trusted
+        attention_differs = products_differ = true;
+        return;
+    }
+    if (attention)
+        attention_differs = !attention_agrees(memory, 64, true) || !attention_agrees(memory, 128, true) ||
+                            !attention_agrees(memory, 128, false);
+    if (products)
+        products_differ = !products_agree(memory);
     cudaFree(memory);
-    attention_differs = !attention, products_differ = !products, tried = true;
-    if (!attention || !products)
-        fprintf(stderr,
-                "note: %s by wgmma has not the bits of mma.sync on this card: mma.sync is used, which is slower\n",
-                attention  ? "our matrix product"
-                : products ? "attention"
-                           : "attention and our matrix product");
+    const char *const what[2] = {attention_differs ? "attention" : NULL, products_differ ? "our matrix product" : NULL};
+    for (const char *name : what)
+        if (name != NULL)
+            fprintf(stderr,
+                    "note: %s by wgmma has not the bits of mma.sync on this card: mma.sync is used, which is slower\n",
+                    name);
 }
 
 #elif PRECISION_BITS == 16

@@ -51,7 +51,7 @@ backward: the wait for a free stage|backward|mbarrier_wait(barriers + 8 * (QUERI
 backward: the wait for blocks of dS|backward|mbarrier_wait(barriers + 8 * (STAGE_FULL + stage->number), stage->parity);|;
 backward: the wait for a free stage of blocks|backward|mbarrier_wait(barriers + 8 * (STAGE_EMPTY + stage->number), stage->parity ^ 1);|;
 backward: bytes that are expected of blocks|backward|int halves = (keys < seen[0]) + (keys < seen[1]);|int halves = 2;
-backward: arrivals of both loading warps|backward|i == KEYS_EMPTY ? MULTIPLIERS / 32 : 2;|i == KEYS_EMPTY ? MULTIPLIERS / 32 : 1;
+backward: arrivals of both loading warps|backward|i >= QUERIES_EMPTY ? MULTIPLIERS / 32 : 2;|i >= QUERIES_EMPTY ? MULTIPLIERS / 32 : 1;
 backward: a lane that speaks for its warp's ends|backward|1:__syncwarp();|;
 backward: a fence behind the tail's zeros|backward|1:proxy_fence();|;
 backward: a fence behind dS|backward|2:proxy_fence();|;
@@ -79,7 +79,7 @@ queries: the wait for rows|queries|mbarrier_wait(barriers + 8 * QUERIES_FULL, pa
 queries: the wait for keys|queries|mbarrier_wait(barriers + 8 * (FULL + stage->number), stage->parity);|;
 queries: the wait for free rows|queries|mbarrier_wait(barriers + 8 * QUERIES_EMPTY, parity ^ 1);|;
 queries: bytes that are expected|queries|mbarrier_expect(queries_full, 2 * b.tokens * tile.group * D * 2);|mbarrier_expect(queries_full, b.tokens * tile.group * D * 2);
-queries: arrivals of keys and of values|queries|i == QUERIES_EMPTY ? MULTIPLIERS / 32 : 2;|i == QUERIES_EMPTY ? MULTIPLIERS / 32 : i >= EMPTY ? 2 : 1;
+queries: arrivals of keys and of values|queries|i >= EMPTY ? MULTIPLIERS / 32 : 2;|i >= EMPTY ? MULTIPLIERS / 32 : 1;
 queries: a fence behind the tail's zeros|queries|proxy_fence();|;
 queries: a barrier behind the tail's zeros|queries|barrier_sync(TAIL_IS_ZERO, MULTIPLIERS);|;
 queries: zeros behind the last key|queries|if (first + KEYS > tile.last + 1) {|if (false) {
