@@ -19,7 +19,7 @@ typedef enum MomentType { MOMENTS_FP32, MOMENTS_BF16 } MomentType;
     ROW(IN, grad_clip,    number,  "1",          ">= 0",          optimizer, IDENTITY, "clip the gradient to this norm; 0: no clipping") \
     ROW(IN, beta1,        number,  "0.9",        ">= 0 and < 1",  optimizer, IDENTITY, "AdamW's beta1") \
     ROW(IN, beta2,        number,  "0.999",      ">= 0 and < 1",  optimizer, IDENTITY, "AdamW's beta2") \
-    ROW(IN, moments,      choice,  "fp32",       MOMENT_TYPES,    optimizer, IDENTITY, "type of AdamW's moments; bf16 takes half the memory") \
+    ROW(IN, moments,      choice,  "fp32",       MOMENT_TYPES,    optimizer, IDENTITY, "AdamW's moments; bf16 takes half") \
     ROW(IN, eps,          number,  "1e-8",       ">= 1e-30",      optimizer, IDENTITY, "AdamW's epsilon")
 #define SFT_LEARNING_ROWS(ROW, IN) LEARNING_ROWS(ROW, IN, "1e-5", "cosine", "-1", "0")
 #define RL_LEARNING_ROWS(ROW, IN) LEARNING_ROWS(ROW, IN, "1e-6", "constant", "0", "0.01")

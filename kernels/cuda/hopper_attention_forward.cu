@@ -119,6 +119,11 @@ template <int D> struct Multiplier {
         if (thread % 32 == 0)
             mbarrier_arrive(barrier(place));
     }
+    __device__ inline void done_with_tile() const // with its queries and its number
+    {
+        __syncwarp();
+        done_with(QUERIES_EMPTY);
+    }
 };
 
 template <int D> struct TileState {
@@ -300,19 +305,17 @@ template <int D> __device__ inline void multiply_tiles(const HopperForward &f, u
         int number = *(int *)(room + Room<D>::NUMBER);
         if (number < 0)
             break;
-        bool there = open_hopper_tile(&tile, f.forward.a, f.tokens, number);
-        if (there) {
-            begin_tile(&t, m, tile);
-            first_block(&t, m, scale);
-            for (int block = 1; block < tile.blocks; block++)
-                next_block(&t, &m, block, scale);
+        if (!open_hopper_tile(&tile, f.forward.a, f.tokens, number)) {
+            m.done_with_tile();
+            continue;
         }
-        __syncwarp(); // the number is read, and no score is to be made any more: the next tile's queries may come
-        m.done_with(QUERIES_EMPTY);
-        if (there) {
-            last_values(&t, &m, tile, scale);
-            put_tile(f.forward, t, m, tile, scale);
-        }
+        begin_tile(&t, m, tile);
+        first_block(&t, m, scale);
+        for (int block = 1; block < tile.blocks; block++)
+            next_block(&t, &m, block, scale);
+        m.done_with_tile(); // no score is to be made any more: the next tile's queries may come
+        last_values(&t, &m, tile, scale);
+        put_tile(f.forward, t, m, tile, scale);
     }
     if (m.me == 0)
         barrier_sync(TURN, MULTIPLIERS); // the last turn, which was given and not taken

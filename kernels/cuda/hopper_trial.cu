@@ -61,11 +61,18 @@ template <typename Run> static bool same_bits(char *results, size_t bytes, const
     return same;
 }
 
+// The first sequence is longer than a segment; under SIMT, where that takes a while, not: tests have longer ones.
+#if defined(__CUDACC__)
+enum { FIRST = 1100 };
+#else
+enum { FIRST = 130 };
+#endif
+
 // workspace: whether dS has room to go through memory, of one kv head at a time, or the queries make it again
 static bool attention_agrees(char *memory, int64_t D, bool workspace)
 {
-    enum { SEQUENCES = 3, FIRST = 1100, LAST = 213, T = FIRST + 1 + LAST, H = 4, KV = 2 };
-    enum { BLOCK_PAIRS = 18 * 19 / 2 + 1 + 4 * 5 / 2 }; // the first is longer than a segment
+    enum { SEQUENCES = 3, LAST = 69, T = FIRST + 1 + LAST, H = 4, KV = 2, BLOCKS = (FIRST + 63) / 64 };
+    enum { BLOCK_PAIRS = BLOCKS * (BLOCKS + 1) / 2 + 1 + 3 };
     const int32_t starts[SEQUENCES + 1] = {0, FIRST, FIRST + 1, T}, contexts[SEQUENCES] = {0, 0, 0};
     Piece piece = {memory, 0};
     int32_t *device_starts = piece.take<int32_t>(SEQUENCES + 1), *device_contexts = piece.take<int32_t>(SEQUENCES);

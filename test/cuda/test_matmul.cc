@@ -195,6 +195,8 @@ static void kernels_for_hopper_have_the_bits_of_the_others()
         all.insert(all.end(), {{4096, 2560, 9728}, {4000, 9728, 2560}, {16384, 1024, 2560}});
     for (Shape s : all)
         for (bool exact : {false, true}) {
+            if (exact && s.T == 400)
+                continue; // many tiles, and a while under SIMT
             Operands o = operands(s);
             auto run = [&] {
                 return std::vector<Floats>{matmul_forward(settings.cuda, NULL, o.x, o.w),
