@@ -487,10 +487,8 @@ __device__ inline void work_on_queries(const HopperBackward &b, const HopperRows
             wgmma_commit();
             wgmma_wait<0>();
             wgmma_hold<D / 8>(dq);
-        } else {
-            barrier_sync(MINE + me, 128); // without a product that all take part in, no warp may fall behind its phase
         }
-        if (thread % 32 == 0) // each warp for itself
+        if (thread % 32 == 0) // each warp for itself: none falls behind where there is no product that all take part in
             mbarrier_arrive(barriers + 8 * (STAGE_EMPTY + stage->number));
         stage->advance();
     }

@@ -59,8 +59,8 @@ backward: a fence behind zero keys|backward|3:proxy_fence();|;
 backward: a barrier behind the tail's zeros|backward|barrier_sync(TAIL_IS_ZERO, MULTIPLIERS);|;
 backward: a barrier before dS is overwritten|backward|1:barrier_sync(MINE + w->me, 128);|;
 backward: a barrier before dS is stored|backward|2:barrier_sync(MINE + w->me, 128);|;
-backward: a barrier behind zero keys|backward|1:barrier_sync(MINE + me, 128);|;
-backward: a barrier where there is no product|backward|barrier_sync(MINE + me, 128); // without|; // without
+backward: a barrier behind zero keys|backward|barrier_sync(MINE + me, 128);|;
+backward: each warp for itself|backward|if (thread % 32 == 0) // each warp for itself: none|if (thread == 0) // none
 backward: dS read before it is overwritten|backward|bulk_wait_read<1>();|;
 backward: dS stored at the end|backward|bulk_wait<0>();|;
 backward: the group of a store closed|backward|bulk_commit();|;
