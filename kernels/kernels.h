@@ -43,6 +43,8 @@ typedef struct Tensor {
 // do, and a backend may read those once for all of them: shared_pages[s] is how many pages from the first on s has in
 // common with its company, all of them full and before the new tokens; shared_until[s] the sequence behind the last of
 // its company, whose numbers are the same ones; without company 0 and s + 1. It changes no bit. Both NULL: no company.
+enum { PAIR_BLOCK = 64 }; // queries, and keys, of a block that going back may keep in the workspace
+
 typedef struct Attention {
     int64_t sequences, heads, kv_heads, head_width; // S, H, Hkv, D: D even, H a multiple of Hkv
     const int32_t *starts;                          // (S+1)
@@ -53,7 +55,7 @@ typedef struct Attention {
     int64_t pages_per_sequence;
     const int32_t *shared_pages, *shared_until; // (S) only with pages; or NULL
     float *workspace; // with pages: attention_workspace floats; going back: any workspace_floats, or NULL
-    int64_t workspace_floats, block_pairs; // block_pairs: Σ n(n + 1) / 2 over sequences, n = ceil(length / 64)
+    int64_t workspace_floats, block_pairs; // block_pairs: Σ n(n + 1) / 2 over sequences, n = ceil(length / PAIR_BLOCK)
 } Attention;
 
 // How one row of the head is sampled, and what names its draw. These lie in memory of the device.

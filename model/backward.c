@@ -41,7 +41,7 @@ static void lend_workspace(Attention *attention, const Model *m, const Ragged *b
     attention->workspace = l->gate;
     attention->workspace_floats = (end - (char *)l->gate) / (int64_t)sizeof(float);
     for (int64_t s = 0; s < batch->sequences; s++) {
-        int64_t blocks = (batch->starts[s + 1] - batch->starts[s] + 63) / 64;
+        int64_t blocks = ceil_divide(batch->starts[s + 1] - batch->starts[s], PAIR_BLOCK);
         attention->block_pairs += blocks * (blocks + 1) / 2;
     }
 }

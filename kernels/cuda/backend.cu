@@ -92,7 +92,7 @@ extern "C" const Kernels *kernels_cuda_open(void)
         return NULL;
     table = parity ? fp32::make_table() : bf16::make_table();
     // attention's backward pass over keys, with heads of 128 numbers, takes most: 103 KiB, 199 in fp32
-    if (!device_open((size_t)(parity ? 200 : 104) << 10) || !bf16::product_choose())
+    if (!device_open((size_t)(parity ? 200 : 104) << 10) || !bf16::product_choose() || !bf16::hopper_wish_is_known())
         return NULL;
 #if defined(__CUDACC__) // under SIMT the tests compare them, and programs are started often
     if (!parity)

@@ -4,9 +4,19 @@
 #include <string.h>
 #if HOPPER_KERNELS
 #include "kernels/cuda/hopper_tile.cuh"
+#endif
 
 namespace PRECISION
 {
+
+bool hopper_wish_is_known(void)
+{
+    const char *wish = getenv("DEREASON_ATTENTION");
+    return wish == NULL || strcmp(wish, "auto") == 0 || strcmp(wish, "mma") == 0 ||
+           fail("DEREASON_ATTENTION=%s: take auto or mma", wish);
+}
+
+#if HOPPER_KERNELS
 
 bool hopper_chosen(const char *variable)
 {
@@ -57,6 +67,6 @@ void describe_matrix(CUtensorMap *map, const element *start, int64_t rows, int64
     describe_box(map, start, sizes, strides, box_rows, 1);
 }
 
-} // namespace PRECISION
-
 #endif
+
+} // namespace PRECISION

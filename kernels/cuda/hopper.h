@@ -46,6 +46,7 @@ void hopper_attention_queries(Stream *s, const AttentionBackward &backward, int6
 void hopper_try(void);
 bool hopper_differs(const char *variable);
 
+bool hopper_wish_is_known(void);          // of DEREASON_ATTENTION; false after fail()
 bool hopper_chosen(const char *variable); // the card is one, and this variable of the environment does not say mma
 
 #else

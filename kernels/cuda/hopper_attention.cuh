@@ -55,16 +55,6 @@ template <int D, int ROWS> __device__ inline void zero_rows(unsigned char *tile,
     }
 }
 
-// The number of the next tile of `tiles`, or -1: by one thread. The last block to find none makes the counter zero
-// again.
-__device__ inline void draw_number(int *number, int *counter, int tiles)
-{
-    int drawn = atomicAdd(counter, 1);
-    if (drawn == tiles + (int)gridDim.x - 1)
-        atomicExch(counter, 0);
-    *number = drawn < tiles ? drawn : -1;
-}
-
 // ---- tiles of rows: of one sequence and kv head, linear over queries and heads of the group (attention.cuh)
 
 struct HopperTile : RowTile {

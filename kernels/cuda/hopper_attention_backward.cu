@@ -14,8 +14,8 @@
 // Where a sequence goes on from another (shared prompts) the blocks of one would not be those of the other, and a long
 // document's may be more than the workspace holds: there the queries make dS again (hopper_attention_queries.cu).
 //
-// Limit: 10·D operations for each head, query and key it sees, and 4 bytes of dS to and from memory for each of 64. No
-// card has run it yet.
+// Limit: 10·D operations for each head, query and key it sees, and dS, 2 bytes for each of these, to memory and back.
+// No card has run it yet.
 #include "kernels/cuda/attention.cuh"
 #include "kernels/cuda/hopper.h"
 #if HOPPER_KERNELS
@@ -28,7 +28,7 @@ namespace PRECISION
 #if HOPPER_KERNELS
 
 enum {
-    SIDE = 64, // of a block of dS
+    SIDE = PAIR_BLOCK, // of a block of dS
     BLOCK_BYTES = SIDE * SIDE * 2,
     KEY_STAGES = 3,
     QUERY_STAGES = 5,
@@ -165,23 +165,17 @@ __device__ inline void load_for_keys(const HopperBackward &b, const CUtensorMap 
 {
     const Attention &a = b.backward.a;
     uint32_t base = shared_address(room), barriers = base + KeyRoom<D>::BARRIERS;
-    int group = (int)(a.heads / a.kv_heads), warp = (int)threadIdx.x / 32, *number = (int *)(room + KeyRoom<D>::NUMBER);
+    int group = (int)(a.heads / a.kv_heads), warp = (int)threadIdx.x / 32, *slot = (int *)(room + KeyRoom<D>::NUMBER);
     QueryStage stage = {0, 0};
     for (int parity = 0;; parity ^= 1) {
         HopperRows tile;
-        mbarrier_wait(barriers + 8 * KEYS_EMPTY, parity ^ 1);
-        __syncwarp();
-        barrier_sync(PRODUCERS, 64); // both have read the last number
-        if (threadIdx.x == 0)
-            draw_number(number, &next_key_tile, b.key_tiles);
-        __syncwarp();
-        barrier_sync(PRODUCERS, 64);
-        bool more = *number >= 0 && open_rows_of(&tile, b, *number, b.kv_heads, true);
+        int number = next_number(slot, &next_key_tile, b.key_tiles, barriers + 8 * KEYS_EMPTY, parity, 64);
+        bool more = number >= 0 && open_rows_of(&tile, b, number, b.kv_heads, true);
         if (threadIdx.x == 0 && more)
             load_keys<D>(b, tile, k, v, base, barriers + 8 * KEYS_FULL);
         else if (threadIdx.x == 0)
             mbarrier_arrive(barriers + 8 * KEYS_FULL);
-        if (*number < 0)
+        if (number < 0)
             return;
         int steps = more ? (tile.until - tile.first + SIDE - 1) / SIDE : 0;
         for (int step = 0; step < steps * group; step++) {
@@ -370,7 +364,7 @@ template <int D> __device__ inline void multiply_for_keys(const HopperBackward &
     for (int parity = 0;; parity ^= 1) {
         HopperRows tile;
         mbarrier_wait(w.barrier(KEYS_FULL), parity);
-        int number = *(int *)(room + KeyRoom<D>::NUMBER);
+        int number = ((const int *)(room + KeyRoom<D>::NUMBER))[parity];
         if (number < 0)
             break;
         if (open_rows_of(&tile, b, number, b.kv_heads, true))

@@ -1,12 +1,13 @@
 // Causal attention over a ragged batch, forward, for Hopper: what attention_forward.cu computes, with its bits, by
-// wgmma and TMA (the order of work is that of Shah et al. 2024, FlashAttention-3; design and budget: kernels.md).
+// wgmma and TMA (the order of work is that of Shah et al. 2024, FlashAttention-3).
 //
 // A block takes tiles of up to 128 rows, as many as there are, one after another: the next one's number comes from a
-// counter, longest first, so that ragged batches leave no multiprocessor idle. Rows are linear over queries and heads
-// of a group (attention.cuh), which is also how a box of a tensor lies in shared memory. Two warpgroups with 64 rows
-// each take turns on the tensor cores: while one multiplies, the other makes weights of its scores. Within a warpgroup
-// the scores of the next key block are under way while this one's weights are made. Queries are read from shared
-// memory: as fragments in registers they would be the loop-invariant operand that ptxas has got wrong.
+// counter, a sequence's longest first, so that ragged batches leave few multiprocessors idle. Rows are linear over
+// queries and heads of a group (attention.cuh), which is also how a box of a tensor lies in shared memory. Two
+// warpgroups with 64 rows each take turns on the tensor cores: while one multiplies, the other makes weights of its
+// scores. Within a warpgroup the scores of the next key block are under way while this one's weights are made. Queries
+// are read from shared memory: as fragments in registers they would be the loop-invariant operand that ptxas has got
+// wrong.
 //
 // Order of a row's sums: as attention_forward.cu's. Rows that end in front of a key block, or that do not exist, take
 // it with weights that are zero, which changes no bit of their sums; values behind the last key are made zeros before,
@@ -48,7 +49,7 @@ template <int D> struct Room {
         VALUES = KEYS + STAGES * TILE,
         TOTALS = VALUES + STAGES * TILE, // (D / 8, MULTIPLIERS) of float4: of rows with more than one segment
         BARRIERS_AT = TOTALS + HOPPER_ROWS * D * 4,
-        NUMBER = BARRIERS_AT + BARRIERS * 8, // of the tile; -1: there is none left
+        NUMBER = BARRIERS_AT + BARRIERS * 8, // of the tile, and of the next one (next_number)
         BYTES = NUMBER + 8
     };
 };
@@ -68,24 +69,19 @@ __device__ inline void load_tiles(const HopperForward &f, const CUtensorMap *q, 
 {
     const Attention &a = f.forward.a;
     uint32_t barriers = shared_address(room + Room<D>::BARRIERS_AT);
-    int *number = (int *)(room + Room<D>::NUMBER);
+    int *slot = (int *)(room + Room<D>::NUMBER);
     KeyStage stage = {0, 0};
     for (int parity = 0;; parity ^= 1) {
         HopperTile tile;
-        mbarrier_wait(barriers + 8 * QUERIES_EMPTY, parity ^ 1);
-        __syncwarp();
-        barrier_sync(PRODUCERS, HOPPER_THREADS - MULTIPLIERS); // everybody has read the last number
-        if (threadIdx.x == 0)
-            draw_number(number, &next_tile, f.tiles);
-        __syncwarp();
-        barrier_sync(PRODUCERS, HOPPER_THREADS - MULTIPLIERS);
-        bool more = *number >= 0 && open_hopper_tile(&tile, a, f.tokens, *number);
+        int number =
+            next_number(slot, &next_tile, f.tiles, barriers + 8 * QUERIES_EMPTY, parity, HOPPER_THREADS - MULTIPLIERS);
+        bool more = number >= 0 && open_hopper_tile(&tile, a, f.tokens, number);
         if (threadIdx.x == 0 && more) {
             mbarrier_expect(barriers + 8 * QUERIES_FULL, f.tokens * tile.group * D * 2);
             load_queries<D>(shared_address(room), q, barriers + 8 * QUERIES_FULL, tile);
         } else if (threadIdx.x == 0)
             mbarrier_arrive(barriers + 8 * QUERIES_FULL);
-        if (*number < 0)
+        if (number < 0)
             return;
         for (int first = 0; more && first <= tile.last; first += KEY_BLOCK) {
             unsigned char *at = room + stage.number * Room<D>::TILE;
@@ -302,7 +298,7 @@ template <int D> __device__ inline void multiply_tiles(const HopperForward &f, u
         HopperTile tile;
         TileState<D> t;
         mbarrier_wait(m.barrier(QUERIES_FULL), parity);
-        int number = *(int *)(room + Room<D>::NUMBER);
+        int number = ((const int *)(room + Room<D>::NUMBER))[parity];
         if (number < 0)
             break;
         if (!open_hopper_tile(&tile, f.forward.a, f.tokens, number)) {

@@ -47,18 +47,13 @@ __device__ inline void load_rows_and_keys(const HopperQueries &b, const Maps &ma
 {
     const Attention &a = b.backward.a;
     uint32_t base = shared_address(room), barriers = base + Room<D>::BARRIERS_AT;
-    int *number = (int *)(room + Room<D>::NUMBER);
+    int *slot = (int *)(room + Room<D>::NUMBER);
     Stage<STAGES> stage = {0, 0};
     for (int parity = 0;; parity ^= 1) {
         HopperTile tile;
-        mbarrier_wait(barriers + 8 * QUERIES_EMPTY, parity ^ 1);
-        __syncwarp();
-        barrier_sync(PRODUCERS, HOPPER_THREADS - MULTIPLIERS); // everybody has read the last number
-        if (threadIdx.x == 0)
-            draw_number(number, &next_rows, b.tiles);
-        __syncwarp();
-        barrier_sync(PRODUCERS, HOPPER_THREADS - MULTIPLIERS);
-        bool more = *number >= 0 && open_hopper_tile(&tile, a, b.tokens, *number);
+        int number =
+            next_number(slot, &next_rows, b.tiles, barriers + 8 * QUERIES_EMPTY, parity, HOPPER_THREADS - MULTIPLIERS);
+        bool more = number >= 0 && open_hopper_tile(&tile, a, b.tokens, number);
         uint32_t queries_full = barriers + 8 * QUERIES_FULL;
         if (threadIdx.x == 0 && more) {
             mbarrier_expect(queries_full, 2 * b.tokens * tile.group * D * 2);
@@ -67,7 +62,7 @@ __device__ inline void load_rows_and_keys(const HopperQueries &b, const Maps &ma
         } else if (threadIdx.x == 0) {
             mbarrier_arrive(queries_full);
         }
-        if (*number < 0)
+        if (number < 0)
             return;
         for (int first = 0; more && first <= tile.last; first += KEYS) {
             unsigned char *at = room + Room<D>::STAGES_AT + stage.number * Room<D>::STAGE;
@@ -202,7 +197,7 @@ __global__ void __launch_bounds__(HOPPER_THREADS, 1)
     for (int parity = 0;; parity ^= 1) {
         HopperTile tile;
         mbarrier_wait(barriers + 8 * QUERIES_FULL, parity);
-        int number = *(int *)(room + Room<D>::NUMBER);
+        int number = ((const int *)(room + Room<D>::NUMBER))[parity];
         if (number < 0)
             break;
         if (open_hopper_tile(&tile, b.backward.a, b.tokens, number))

@@ -11,6 +11,7 @@
 // Limit: 2·m·n·k operations. Next, when a card can say what it gives: clusters of two blocks that load half of the
 // shared operand each, and a tile of 256 x 160 where N = 2,560 fills 81% of the last wave. No card has run it yet.
 #include "kernels/cuda/hopper.h"
+#include <assert.h>
 #if HOPPER_KERNELS
 #include "kernels/cuda/hopper_tile.cuh"
 #include "kernels/cuda/product.cuh"
@@ -204,6 +205,7 @@ bool hopper_product(Stream *s, const Product *p)
 {
     if (!hopper_chosen("DEREASON_MATMUL") || p->k == 0)
         return false;
+    assert(p->a_pitch % LANES == 0 && p->b_pitch % LANES == 0 && p->c_pitch % 2 == 0);
     if (p->form == MATMUL_BACKWARD_WEIGHT)
         start_hopper<true, true, float>(s, p);
     else if (p->form == MATMUL_BACKWARD_INPUT)

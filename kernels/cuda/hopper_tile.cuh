@@ -39,6 +39,24 @@ template <int STAGES> struct Stage {
     }
 };
 
+// The number of the next tile of `tiles`, or -1, for all `threads` that load, once the block is done with the operands
+// of the last one (its barrier `empty`). It comes from a counter in global memory, so that no block is left with more
+// than one tile when the others have none; the last block to find none makes the counter zero again. Launches that
+// share a counter follow each other: they are in one stream.
+__device__ inline int next_number(int number[2], int *counter, int tiles, uint32_t empty, int parity, int threads)
+{
+    mbarrier_wait(empty, parity ^ 1);
+    if (threadIdx.x == 0) { // to the place where nobody reads the last one
+        int drawn = atomicAdd(counter, 1);
+        if (drawn == tiles + (int)gridDim.x - 1)
+            atomicExch(counter, 0);
+        number[parity] = drawn < tiles ? drawn : -1;
+    }
+    __syncwarp();
+    barrier_sync(PRODUCERS, threads);
+    return number[parity];
+}
+
 const int64_t ANY_ROWS = (int64_t)1 << 31; // of pages, which know their number themselves
 
 // A tensor (rows, heads, width) as TMA knows it, by boxes of (box_rows, box_heads, 64); a matrix (rows, columns) with

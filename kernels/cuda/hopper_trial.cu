@@ -1,7 +1,7 @@
 // Before a run trusts the kernels for Hopper: do they have the bits of those for any card, here and now? Assemblers
-// have got wgmma wrong without a word (lab/NOTES.md, 2026-11-29), and drivers compile and load what they please; a
-// small ragged batch and three odd products, made both ways and compared byte for byte when the card is opened, cost a
-// few milliseconds. Where they differ the others are used, and the run says so.
+// have got wgmma wrong without a word (lab/NOTES.md, 2026-11-29), and drivers compile and load what they please. When
+// the card is opened a small ragged batch and three odd products are made both ways, and compared byte for byte. Where
+// they differ the others are used, and the run says so. (What it takes no card has said yet.)
 #include "kernels/cuda/hopper.h"
 #include "kernels/cuda/product.cuh"
 #include <stdio.h>
@@ -71,8 +71,15 @@ enum { FIRST = 130 };
 // workspace: whether dS has room to go through memory, of one kv head at a time, or the queries make it again
 static bool attention_agrees(char *memory, int64_t D, bool workspace)
 {
-    enum { SEQUENCES = 3, LAST = 69, T = FIRST + 1 + LAST, H = 4, KV = 2, BLOCKS = (FIRST + 63) / 64 };
-    enum { BLOCK_PAIRS = BLOCKS * (BLOCKS + 1) / 2 + 1 + 3 };
+    enum {
+        SEQUENCES = 3,
+        LAST = 69,
+        T = FIRST + 1 + LAST,
+        H = 4,
+        KV = 2,
+        BLOCKS = (FIRST + PAIR_BLOCK - 1) / PAIR_BLOCK
+    };
+    enum { BLOCK_PAIRS = BLOCKS * (BLOCKS + 1) / 2 + 1 + 3 }; // the last sequence has two blocks
     const int32_t starts[SEQUENCES + 1] = {0, FIRST, FIRST + 1, T}, contexts[SEQUENCES] = {0, 0, 0};
     Piece piece = {memory, 0};
     int32_t *device_starts = piece.take<int32_t>(SEQUENCES + 1), *device_contexts = piece.take<int32_t>(SEQUENCES);

@@ -22,6 +22,15 @@
 namespace PRECISION
 {
 
+static bool product_wish_is_known(void)
+{
+    const char *wanted = getenv("DEREASON_MATMUL");
+    for (const char *known : {"auto", "own", "mma", "cublaslt"})
+        if (wanted == NULL || strcmp(wanted, known) == 0)
+            return true;
+    return fail("DEREASON_MATMUL=%s: take auto, own, mma or cublaslt", wanted);
+}
+
 #if PRECISION_BITS == 16 && defined(HAVE_CUBLASLT)
 
 // ---- the library
@@ -353,11 +362,10 @@ bool product_library(Stream *s, const Product *p) { return lt.usable && run_plan
 
 bool product_choose(void)
 {
+    TRY(product_wish_is_known());
     const char *wanted = getenv("DEREASON_MATMUL");
     bool own = wanted != NULL && (strcmp(wanted, "own") == 0 || strcmp(wanted, "mma") == 0); // mma: hopper.h
     lt.forced = wanted != NULL && strcmp(wanted, "cublaslt") == 0;
-    if (wanted != NULL && !own && !lt.forced && strcmp(wanted, "auto") != 0)
-        return fail("DEREASON_MATMUL=%s: take auto, own, mma or cublaslt", wanted);
     lt.usable = !own && (lt.handle != NULL || library_open());
     if (!lt.usable && lt.forced)
         return fail_in("DEREASON_MATMUL=cublaslt");
@@ -388,7 +396,7 @@ const char *product_own_shapes(void) { return makers_text(&makers); }
 #else
 
 bool product_library(Stream *, const Product *) { return false; }
-bool product_choose(void) { return true; }
+bool product_choose(void) { return product_wish_is_known(); }
 const char *product_maker(void) { return "our own matrix products (built without cuBLASLt's header)"; }
 const char *product_own_shapes(void) { return ""; }
 

@@ -330,7 +330,7 @@ Attended attention_forward(const Kernels *k, const Sequences &s, const Pages *pa
 static void add_workspace(Attention *a, Memory &m, const Sequences &s)
 {
     for (size_t i = 0; i + 1 < s.starts.size(); i++) {
-        int64_t blocks = ceil_divide(s.starts[i + 1] - s.starts[i], 64);
+        int64_t blocks = ceil_divide(s.starts[i + 1] - s.starts[i], PAIR_BLOCK);
         a->block_pairs += blocks * (blocks + 1) / 2;
     }
     if (s.q.rows % 3 == 0)

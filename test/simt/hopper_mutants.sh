@@ -22,7 +22,8 @@ forward: the wait for queries|forward|mbarrier_wait(m.barrier(QUERIES_FULL), par
 forward: the wait for keys|forward|mbarrier_wait(m->barrier(KEYS_FULL + m->stage.number), m->stage.parity);|;
 forward: the wait for values|forward|mbarrier_wait(m->barrier(VALUES_FULL + old.number), old.parity);|;
 keys: the wait for a free stage|shared|mbarrier_wait(stage.empty, stage.parity ^ 1);|;
-forward: the wait for free queries|forward|mbarrier_wait(barriers + 8 * QUERIES_EMPTY, parity ^ 1);|;
+tiles: the wait for free operands|tile|mbarrier_wait(empty, parity ^ 1);|;
+tiles: a barrier behind a number's drawing|tile|barrier_sync(PRODUCERS, threads);|;
 forward: keys given back|forward|m->done_with(KEYS_EMPTY + m->stage.number);|;
 forward: keys given back after their wait|forward|2:wgmma_commit();|wgmma_commit(); m->done_with(KEYS_EMPTY + m->stage.number);
 forward: values given back|forward|m->done_with(VALUES_EMPTY + old.number);|;
@@ -77,7 +78,6 @@ queries: the wait for gradients of weights|queries|1:wgmma_wait<0>();|;
 queries: the wait for the sums|queries|2:wgmma_wait<0>();|;
 queries: the wait for rows|queries|mbarrier_wait(barriers + 8 * QUERIES_FULL, parity);|;
 queries: the wait for keys|queries|mbarrier_wait(barriers + 8 * (FULL + stage->number), stage->parity);|;
-queries: the wait for free rows|queries|mbarrier_wait(barriers + 8 * QUERIES_EMPTY, parity ^ 1);|;
 queries: bytes that are expected|queries|mbarrier_expect(queries_full, 2 * b.tokens * tile.group * D * 2);|mbarrier_expect(queries_full, b.tokens * tile.group * D * 2);
 queries: arrivals of keys and of values|queries|i >= EMPTY ? MULTIPLIERS / 32 : 2;|i >= EMPTY ? MULTIPLIERS / 32 : 1;
 queries: a fence behind the tail's zeros|queries|proxy_fence();|;
@@ -103,6 +103,7 @@ file_of() {
     case $1 in
     forward) echo kernels/cuda/hopper_attention_forward.cu ;;
     backward) echo kernels/cuda/hopper_attention_backward.cu ;;
+    tile) echo kernels/cuda/hopper_tile.cuh ;;
     shared) echo kernels/cuda/hopper_attention.cuh ;;
     queries) echo kernels/cuda/hopper_attention_queries.cu ;;
     product) echo kernels/cuda/hopper_matmul.cu ;;
