@@ -12,12 +12,12 @@ ifeq ($(origin CC),default)
 CC      := gcc
 endif
 B       := build
-SMALL_LIBS := -ljansson -lpcre2-8 -lutf8proc -lxxhash -lm
+SMALL_LIBS := -ljansson -lpcre2-8 -lutf8proc -lxxhash -lprotobuf-c -lm
 # only programs that ask servers or compare answers are linked with these
 SOME_LIBS := -Wl,--push-state,--as-needed -lcurl -lmpc -lmpfr -lgmp -Wl,--pop-state
 LIBS    := $(SMALL_LIBS) $(SOME_LIBS)
 WARN    := -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wno-unused-parameter
-CFLAGS  := -std=c11 -D_GNU_SOURCE -I. -g -O3 -ffp-contract=off -fno-math-errno -fopenmp $(WARN) -MMD -MP $(EXTRA)
+CFLAGS  := -std=c11 -D_GNU_SOURCE -I. -I$(B)/generated -g -O3 -ffp-contract=off -fno-math-errno -fopenmp $(WARN) -MMD -MP $(EXTRA)
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -O1
 
 .DEFAULT_GOAL := all
@@ -57,6 +57,13 @@ $(B)/libraries: dev/setup.sh
 	@dev/setup.sh check
 	@mkdir -p $(@D) && touch $@
 
+# protobuf-c's compiler makes C of messages
+PROTOS  := $(wildcard $(addsuffix /*.proto,$(ROOMS)))
+$(PROTOS:%.proto=$(B)/generated/%.pb-c.c) &: $(PROTOS)
+	@mkdir -p $(B)/generated
+	@echo "  PROTO $(B)/generated"
+	@protoc-c --c_out=$(B)/generated $(PROTOS)
+
 # one rule set per build folder
 define BUILD
 $(1)/%.o: %.c
@@ -73,12 +80,17 @@ $(1)/kernels/cpu/backend_$(v).o: kernels/cpu/backend.c
 	@echo "  CC    $$@"
 	@$$(CC) $$(CFLAGS) $(2) $(MARCH_$(v)) -DCPU_VARIANT=$(v) -c $$< -o $$@
 )
+$(PROTOS:%.proto=$(1)/%.pb-c.o): $(1)/%.pb-c.o: $(B)/generated/%.pb-c.c
+	@mkdir -p $$(@D)
+	@echo "  CC    $$@"
+	@$$(CC) $$(CFLAGS) $(2) -c $$< -o $$@
+$(1)/log/events.o: $(PROTOS:%.proto=$(B)/generated/%.pb-c.c)
 $(1)/tasks/tasks.o: $(wildcard tasks/*.task)
 $(1)/figures/page_text.o: figures/page.css figures/page.js
 $(1)/benchmarks/judging.o: benchmarks/equality.txt
 $(1)/base/version.o: CFLAGS += -DVERSION='"$(VERSION)"'
 $(1)/base/version.o: $(B)/version.txt
-$(1)/libdereason.a: $(LIBRARY:%.c=$(1)/%.o) $(foreach v,$(VARIANTS),$(1)/kernels/cpu/backend_$(v).o)
+$(1)/libdereason.a: $(LIBRARY:%.c=$(1)/%.o) $(PROTOS:%.proto=$(1)/%.pb-c.o) $(foreach v,$(VARIANTS),$(1)/kernels/cpu/backend_$(v).o)
 	@rm -f $$@
 	@ar rcs $$@ $$^
 endef

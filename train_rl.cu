@@ -127,7 +127,8 @@ static bool report(Rl *s, const Rollout *rollout, const StepFacts *facts)
     TRY(!run_is_first(&s->run) || rollout_write(rollout, s->policy.session.files.tokenizer, s->rollouts, s->run.step));
     TRY(explain_step(&s->explain, rollout, s->o.prompts_per_step, &facts->dynamic, s->run.step));
     metrics_of_step(&metrics, rollout, s->prompts.train, &s->rewards, facts);
-    TRY(log_step(&s->run.log, s->run.step, metrics.fields, metrics.count));
+    TRY(log_step(&s->run.log, s->run.step, metrics.fields, metrics.count) &&
+        metrics_histograms(&s->run.log, s->run.step, rollout));
     run_tell_jump(&s->run, 0, facts->gradient_norm, "its responses are among the rollouts; a lower --lr may be calmer");
     return true;
 }

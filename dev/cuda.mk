@@ -69,7 +69,7 @@ CUDA_TESTS   := $(wildcard test/cuda/*.cc)
 GPU_BENCHES  := kernel_bench chain_check
 BENCH_PARTS  := bench_cases bench_timer plain_kernels
 CHECKS       := $(addprefix $(B)/cuda/,test_cuda kernel_bench chain_check train_sft generate_bench rl_bench)
-CHECK_LIBS   := -Wl,-Bstatic -ljansson -lpcre2-8 -lutf8proc -lxxhash -lmpc -lmpfr -lgmp -l:libgomp.a -Wl,-Bdynamic $(filter-out -lstdc++ %.a,$(CUDA_LIBS)) \
+CHECK_LIBS   := -Wl,-Bstatic -ljansson -lpcre2-8 -lutf8proc -lxxhash -lprotobuf-c -lmpc -lmpfr -lgmp -l:libgomp.a -Wl,-Bdynamic $(filter-out -lstdc++ %.a,$(CUDA_LIBS)) \
                 -static-libgcc -static-libstdc++ -lm -s
 CHECK_FLAGS  := -std=c++17 -fopenmp -D_GNU_SOURCE -I. $(patsubst %,-I%,$(subst $(colon), ,$(CUDA_INCLUDES))) $(NVCCFLAGS_bf16) -O2 \
                 -ffp-contract=off -fno-strict-aliasing -Wall -Wextra -Wno-unused-parameter -MMD -MP

@@ -33,9 +33,15 @@ bool log_close(RunLog *log)
 {
     log_terminal_close(log);
     bool ok = line_file_close(&log->file);
+    ok = events_close(&log->events) && ok;
     bytes_free(&log->line);
     *log = (RunLog){0};
     return ok;
+}
+
+bool log_for_tensorboard(RunLog *log, const char *folder, int64_t step)
+{
+    return events_cut(folder, step) && events_open(&log->events, folder, step);
 }
 
 bool log_sync(RunLog *log)
@@ -51,7 +57,8 @@ static bool add_number(Bytes *line, const char *name, double value)
     return bytes_printf(line, ", \"%s\": %s", name, isfinite(value) ? text : "null");
 }
 
-static bool add_fields(RunLog *log, const LogField *fields, size_t count)
+// The rest of a line, and what TensorBoard gets of it.
+static bool add_fields(RunLog *log, int64_t step, const LogField *fields, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         if (!log_is_wall_clock(fields[i].name))
@@ -61,7 +68,13 @@ static bool add_fields(RunLog *log, const LogField *fields, size_t count)
         if (log_is_wall_clock(fields[i].name))
             TRY(add_number(&log->line, fields[i].name, fields[i].value));
     TRY(add_number(&log->line, "memory_bytes", (double)memory_peak()));
-    return bytes_text(&log->line, "}\n");
+    return bytes_text(&log->line, "}\n") && line_file_append(&log->file, log->line.data, log->line.size) &&
+           (log->events.path == NULL || events_scalars(&log->events, step, fields, count));
+}
+
+bool log_histogram(RunLog *log, int64_t step, const char *name, const double *values, size_t count)
+{
+    return log->events.path == NULL || events_histogram(&log->events, step, name, values, count);
 }
 
 bool log_step(RunLog *log, int64_t step, const LogField *fields, size_t count)
@@ -76,7 +89,7 @@ bool log_step(RunLog *log, int64_t step, const LogField *fields, size_t count)
         return true;
     bytes_clear(&log->line);
     TRY(bytes_printf(&log->line, "{\"step\": %" PRId64, step));
-    return add_fields(log, fields, count) && line_file_append(&log->file, log->line.data, log->line.size);
+    return add_fields(log, step, fields, count);
 }
 
 bool log_event(RunLog *log, const char *name, int64_t step, const LogField *fields, size_t count)
@@ -86,5 +99,5 @@ bool log_event(RunLog *log, const char *name, int64_t step, const LogField *fiel
         return true;
     bytes_clear(&log->line);
     TRY(bytes_printf(&log->line, "{\"event\": \"%s\", \"step\": %" PRId64, name, step));
-    return add_fields(log, fields, count) && line_file_append(&log->file, log->line.data, log->line.size);
+    return add_fields(log, step, fields, count);
 }

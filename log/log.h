@@ -8,15 +8,17 @@
 #ifndef LOG_LOG_H
 #define LOG_LOG_H
 
+#include "log/events.h"
 #include "system/line_file.h"
 
-typedef struct LogField {
+struct LogField {
     const char *name;
     double value;
-} LogField;
+};
 
 typedef struct RunLog {
     LineFile file;                 // closed: no file
+    EventFile events;              // the same for TensorBoard; closed: none
     FILE *terminal;                // NULL: silent
     bool updating, colored, dirty; // dirty: an updating line is on the terminal
     int64_t total_steps, every;    // lines that stay: each `every` steps, and the last
@@ -31,6 +33,10 @@ typedef struct RunLog {
 bool log_open(RunLog *log, const char *path, FILE *terminal, int64_t total_steps, int64_t every);
 bool log_close(RunLog *log);
 
+// From here on what the file gets goes into an event file in `folder`, too (log/events.h), behind what earlier ones
+// have up to `step`; -1: nothing.
+bool log_for_tensorboard(RunLog *log, const char *folder, int64_t step);
+
 // The terminal shows loss, grad_norm, lr, reward/mean, reward/unscored (if above 0), response_length/mean and
 // tokens_per_second of the fields, the time left and the peak memory.
 bool log_step(RunLog *log, int64_t step, const LogField *fields, size_t count);
@@ -38,6 +44,9 @@ bool log_step(RunLog *log, int64_t step, const LogField *fields, size_t count);
 // A line {"event": name, "step": …, fields…, "seconds": …}; on the terminal one line with all fields except those per
 // kind and source ("…/kind/…", "…/source/…").
 bool log_event(RunLog *log, const char *name, int64_t step, const LogField *fields, size_t count);
+
+// The distribution of a step's values, which event files alone have.
+bool log_histogram(RunLog *log, int64_t step, const char *name, const double *values, size_t count);
 
 // Progress between two steps: "step 3/100 | TEXT" as the updating line, a few times a second at most; nothing where
 // lines do not update.

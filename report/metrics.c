@@ -286,3 +286,20 @@ void metrics_of_step(Metrics *m, const Rollout *rollout, const Documents *docume
     add_actor(m, f);
     add_times(m, rollout, f);
 }
+
+bool metrics_histograms(RunLog *log, int64_t step, const Rollout *rollout)
+{
+    int64_t count = rollout->count * rollout->samples;
+    double *lengths = allocate((size_t)count, sizeof *lengths),
+           *advantages = allocate((size_t)count, sizeof *advantages);
+    bool ok = lengths != NULL && advantages != NULL;
+    for (int64_t i = 0; ok && i < count; i++) {
+        lengths[i] = (double)rollout_response(rollout, i)->count;
+        advantages[i] = rollout_response(rollout, i)->advantage;
+    }
+    ok = ok && log_histogram(log, step, "response_length", lengths, (size_t)count) &&
+         log_histogram(log, step, "advantage", advantages, (size_t)count);
+    free(lengths);
+    free(advantages);
+    return ok;
+}

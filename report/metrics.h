@@ -41,6 +41,9 @@ void metrics_add(Metrics *metrics, double value, const char *format, ...)
 void metrics_of_step(Metrics *metrics, const Rollout *rollout, const Documents *documents, const Rewards *rewards,
                      const StepFacts *facts);
 
+// Of all responses that are learned from: their lengths and advantages.
+bool metrics_histograms(RunLog *log, int64_t step, const Rollout *rollout);
+
 // What became of responses, as shares of all that were sampled, with the groups that were set aside: by rule
 // verdict/equal, verdict/different or verdict/unknown, and whatever those say verdict/no_answer where a response ended
 // by itself and no answer was found in it; verdict/judged by a judge, verdict/judged_yes and verdict/judged_no by its

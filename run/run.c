@@ -243,12 +243,15 @@ static bool begin_log(Run *run, const char *log, bool resumed, Bytes *warnings, 
     if (!run_is_first(run))
         return log_open(&run->log, NULL, NULL, run->steps, run->o.log_every);
     int64_t step = resumed ? run->step : -1;
-    char *aside = path_join(run->o.out, "nonfinite.jsonl");
-    bool ok = aside != NULL && disk_check(run, warnings) && log_cut(log, step, facts) && log_cut(aside, step, NULL) &&
-              best_find(run, log) && stopping_find(&run->stopping, log) &&
+    char *aside = path_join(run->o.out, "nonfinite.jsonl"), *events = path_join(run->o.out, "tensorboard");
+    bool ok = aside != NULL && events != NULL && disk_check(run, warnings) && log_cut(log, step, facts) &&
+              log_cut(aside, step, NULL) && best_find(run, log) && stopping_find(&run->stopping, log) &&
               (!resumed || strcmp(run->o.resume, "auto") != 0 || finish_last_save(run)) &&
               log_open(&run->log, log, stdout, run->steps, run->o.log_every);
+    if (ok && !log_for_tensorboard(&run->log, events, step))
+        ok = !log_close(&run->log) && false;
     free(aside);
+    free(events);
     return ok;
 }
 

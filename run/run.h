@@ -3,6 +3,7 @@
 //
 //   OUT/options.conf       the complete options
 //   OUT/log.jsonl          one object a step, and one an evaluation
+//   OUT/tensorboard/       the same and distributions, as event files (log/events.h)
 //   OUT/tokenizer/         the files of the tokenizer that was trained with, so that a checkpoint can be exported alone
 //   OUT/checkpoints/       step-N/: the whole state; latest, best: which those are (checkpoint/FORMAT.md)
 //   OUT/lock               held while a program writes there

@@ -9,8 +9,8 @@ export LC_ALL=C.UTF-8                                          # lengths are of 
 columns=120 file_lines=700 room_lines=3500 readme_lines=180 sft_lines=170 rl_lines=280
 # What a reader reads, and beside it the kernels for Hopper, which compute the same bits and may be left out. A bound falls with the lines,
 # and rises by a change that says for what: 20,000 were for one process; ranks, saves beside the steps, ./evaluate, ends by an evaluation,
-# prompts that rest, prompts once, a step's profile, pages that samples share came since.
-core_lines=23387 hopper_lines=2173
+# prompts that rest, prompts once, a step's profile, pages that samples share, scalars for TensorBoard came since.
+core_lines=23395 hopper_lines=2173
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -130,7 +130,7 @@ done
     for program in score prepare generate evaluate train_sft train_rl; do ./$program --help=markdown; done | sed -nE 's/^\| `--([a-z0-9-]+)`.*/\1/p' | sed 'p; s/^/no-/'
     # of every program, of our scripts and tools, of others' programs
     printf '%s\n' help version config print-config cuda check extract explain seeds size local-dir repo-type cap-add no-python nproc-per-node \
-        ntasks nodes ntasks-per-node cpus-per-task signal requeue gpu-bind kill-on-bad-exit wait launchers
+        ntasks nodes ntasks-per-node cpus-per-task signal requeue gpu-bind kill-on-bad-exit wait launchers logdir follow
 } | sort -u >"$work/options"
 # shellcheck disable=SC2086
 grep -noE -- '(^|[ `(])--[a-z][a-z0-9-]+' $pages | sed 's/:[ `(]*--/:/' | grep -v '^docs/options/' |
