@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Writes test/fixtures/benchmarks/*.json: what benchmarks' own scripts ask, extract, count and average.
 
-usage: benchmarks.py --general-reasoner DIR --mmlu-pro DIR --simple-evals DIR --supergpqa DIR --bbeh DIR --opencompass DIR [OUT]
+usage: benchmarks.py --general-reasoner DIR --mmlu-pro DIR --simple-evals DIR --supergpqa DIR --bbeh DIR --inspect-evals DIR [OUT]
 The folders are checkouts of TIGER-AI-Lab/General-Reasoner (007e44c), TIGER-AI-Lab/MMLU-Pro (f418b11 or later), openai/simple-evals,
-SuperGPQA/SuperGPQA, google-deepmind/bbeh and open-compass/opencompass (whose file of BBEH is read, not run). Their functions are loaded and run as they are, with stand-ins for what they import and
-do not need here (vllm, datasets, pandas, ...); only PyYAML has to be installed. Rows and responses are made up, none is of a benchmark:
+SuperGPQA/SuperGPQA and google-deepmind/bbeh, and the last is an unpacked release of inspect_evals (PyPI, 0.28.0), which has the prompt that BBEH's paper gives in its appendix C.
+Their functions are loaded and run as they are, with stand-ins for what they import and do not need here (vllm, datasets, pandas, ...); only PyYAML has to be installed. Rows and responses are made up, none is of a benchmark:
 benchmarks_made.py has them.
 
 prompts.json     [{task, row, permutation?, shots?, messages | prompt}]: what a row is asked
@@ -19,7 +19,6 @@ sampling.json    {task: {temperature, max_tokens, stop}}, of those scripts that 
 judge.json       {asked: what simple-evals asks about two answers, reference, answer, replies: {reply: whether it means yes}}
 """
 import argparse
-import ast
 import contextlib
 import importlib
 import importlib.util
@@ -210,19 +209,21 @@ def general_reasoner_letters(script, task, rows, split, question_of, out):
         )
 
 
-def opencompass_bbeh(folder):
-    """The prompt of BBEH there, a literal; {input} stands in it."""
-    tree = ast.parse((folder / "opencompass" / "configs" / "datasets" / "bbeh" / "bbeh_gen.py").read_text())
-    prompts = {eval(compile(ast.Expression(node.value), "", "eval"), {}) for node in ast.walk(tree) if getattr(node, "arg", None) == "prompt"}
-    assert len(prompts) == 1
-    return prompts.pop()
+def inspect_bbeh(folder):
+    """What inspect_evals makes of a row of BBEH, whose authors publish a scorer but no prompts: the question and, behind it, the paper's suffix."""
+    stand_in("inspect_ai")
+    stand_in("inspect_ai.dataset", Dataset=None, Sample=types.SimpleNamespace)
+    stand_in("inspect_evals")
+    stand_in("inspect_evals.utils", create_stable_id=lambda *parts, prefix: prefix, filter_duplicate_ids=None)
+    stand_in("inspect_evals.utils.huggingface", hf_dataset=None)
+    return load(folder / "inspect_evals" / "bbeh" / "data.py", "inspect_bbeh").record_to_sample
 
 
-def bbeh(script, official, template, out):
+def bbeh(script, official, sample_of, out):
     rows = bbeh_rows()
     for row in rows:
         given = {"input": row["question"], "target": row["answer"], "task": row["task"]}
-        out["prompts"].append({"task": "bbeh_official", "row": given, "messages": [{"role": "user", "content": template.replace("{input}", row["question"])}]})
+        out["prompts"].append({"task": "bbeh_official", "row": given, "messages": [{"role": "user", "content": sample_of({**given, "mini": False}).input}]})
     asked, printed = script.run({"train": mock.MagicMock(__getitem__=lambda s, k: [r[k] for r in rows], __iter__=lambda s: iter([dict(r) for r in rows]))}, lambda prompt: "")
     out["sampling"]["bbeh"] = SamplingParams.last
     for row in rows:
@@ -251,7 +252,7 @@ def bbeh(script, official, template, out):
     for task, verdicts in by_task.items():
         shares = {name: sum(v) / len(v) for name, v in verdicts.items()}
         every = [v for values in verdicts.values() for v in values]
-        # the paper's: of percentages, each raised by one so that a task without a right answer does not decide alone
+        # the paper's (5.2, footnote 2): of percentages, each raised by one so that a task without a right answer does not decide alone
         out["aggregates"][task] = {
             "categories": shares,
             "micro": sum(every) / len(every),
@@ -492,11 +493,11 @@ def far_draws(seed):
 
 def main():
     parser = argparse.ArgumentParser()
-    for name in ("general-reasoner", "mmlu-pro", "simple-evals", "supergpqa", "bbeh", "opencompass"):
+    for name in ("general-reasoner", "mmlu-pro", "simple-evals", "supergpqa", "bbeh", "inspect-evals"):
         parser.add_argument("--" + name, type=Path, required=True)
     parser.add_argument("out", type=Path, nargs="?", default=ROOT / "test" / "fixtures" / "benchmarks")
     given = parser.parse_args()
-    for name in ("general_reasoner", "mmlu_pro", "simple_evals", "supergpqa", "bbeh", "opencompass"):
+    for name in ("general_reasoner", "mmlu_pro", "simple_evals", "supergpqa", "bbeh", "inspect_evals"):
         setattr(given, name, getattr(given, name).resolve())
     stand_in_all()
     out = {"prompts": [], "responses": [], "aggregates": {}, "random": random_draws(), "sampling": {}}
@@ -505,7 +506,7 @@ def main():
     general_reasoner_letters(Script(evaluation / "eval_mmlupro.py"), "mmlu_pro", mmlu_rows(), "test", "answer", out)
     general_reasoner_letters(Script(evaluation / "eval_supergpqa.py"), "supergpqa", supergpqa_rows(), "train", "answer_letter", out)
     official = load(given.bbeh / "bbeh" / "evaluate.py", "bbeh_evaluate")
-    bbeh(Script(evaluation / "eval_bbeh.py"), official, opencompass_bbeh(given.opencompass), out)
+    bbeh(Script(evaluation / "eval_bbeh.py"), official, inspect_bbeh(given.inspect_evals), out)
     mmlu_pro_5shot(given.mmlu_pro, out)
 
     load_package(evaluation / "simple-evals", "general_reasoner_evals")

@@ -33,6 +33,54 @@ static void a_category_without_a_right_answer_counts_as_a_point_in_the_harmonic_
     assert_true(harmonic_unadjusted(&s) == 0);
 }
 
+// Tenths of a percent, and what they come to: tables 2 and 4 of arXiv 2502.19187, without its random baseline, whose
+// shares are of no whole number of questions. Table 4's 12.5 for the first model does not follow from table 2 (12.1).
+enum { BBEH_TASKS = 23, BBEH_MODELS = 12, BBEH_QUESTIONS = 4520 };
+static const int BBEH_SHARES[BBEH_TASKS][BBEH_MODELS] = {
+    {310, 315, 395, 345, 330, 370, 295, 425, 410, 360, 755, 530}, // BoardgameQA
+    {220, 180, 250, 230, 255, 220, 240, 270, 225, 175, 555, 670}, // Boolean Expressions
+    {15, 0, 5, 5, 0, 0, 15, 35, 5, 5, 45, 595},                   // Buggy Tables
+    {400, 370, 455, 460, 490, 515, 525, 520, 540, 545, 545, 540}, // Causal Understanding
+    {342, 367, 450, 333, 417, 492, 500, 483, 517, 525, 500, 583}, // DisambiguationQA
+    {10, 45, 20, 35, 85, 45, 65, 140, 80, 180, 560, 550},         // Dyck Languages
+    {415, 255, 310, 180, 325, 265, 300, 350, 225, 45, 15, 525},   // Geometric Shapes
+    {5, 20, 40, 20, 25, 35, 65, 45, 75, 30, 60, 320},             // Hyperbaton
+    {25, 30, 70, 10, 60, 90, 125, 155, 155, 60, 195, 170},        // Linguini
+    {245, 300, 400, 350, 445, 550, 515, 595, 610, 460, 595, 840}, // Movie Recommendation
+    {0, 5, 0, 0, 5, 15, 75, 95, 55, 360, 465, 730},               // Multistep Arithmetic
+    {130, 130, 135, 70, 115, 150, 135, 110, 230, 105, 200, 160},  // NYCC
+    {0, 0, 0, 0, 5, 0, 40, 110, 65, 40, 765, 900},                // Object Counting
+    {0, 5, 0, 5, 15, 5, 5, 15, 0, 0, 0, 565},                     // Object Properties
+    {175, 165, 210, 140, 260, 240, 270, 375, 385, 220, 285, 240}, // SARC Triples
+    {80, 95, 120, 10, 70, 50, 150, 90, 140, 20, 60, 495},         // Shuffled Objects
+    {0, 10, 70, 40, 105, 130, 105, 185, 140, 145, 370, 485},      // Spatial Reasoning
+    {50, 15, 100, 25, 125, 200, 185, 230, 250, 195, 290, 265},    // SportQA
+    {5, 95, 15, 10, 0, 15, 10, 5, 0, 5, 0, 685},                  // Temporal Sequences
+    {185, 40, 155, 95, 235, 465, 450, 480, 455, 565, 770, 765},   // Time Arithmetic
+    {25, 55, 65, 120, 220, 210, 140, 185, 145, 130, 295, 430},    // Web of Lies
+    {40, 25, 35, 45, 60, 75, 125, 260, 220, 360, 680, 775},       // Word Sorting
+    {190, 25, 230, 100, 195, 300, 320, 445, 320, 15, 80, 675},    // Zebra Puzzles
+};
+static const long BBEH_HARMONIC[BBEH_MODELS] = {30, 36, 40, 34, 45, 49, 80, 98, 60, 52, 68, 448};
+static const long BBEH_MICRO[BBEH_MODELS] = {121, 106, 148, 110, 163, 188, 197, 239, 223, 192, 349, 542};
+
+static void the_figures_of_bbehs_paper_follow_from_its_table(void **state)
+{
+    static Share list[BBEH_QUESTIONS];
+    for (int model = 0; model < BBEH_MODELS; model++) {
+        size_t count = 0;
+        for (uint32_t task = 0; task < BBEH_TASKS; task++) {
+            int questions = task == 4 ? 120 : 200; // of DisambiguationQA, and of the others
+            long right = lround(BBEH_SHARES[task][model] * questions / 1000.0);
+            for (int i = 0; i < questions; i++)
+                list[count++] = (Share){i < right, 1, task};
+        }
+        Shares s = shares_of(list, count, BBEH_TASKS);
+        assert_int_equal(lround(1000 * aggregate(HEADLINE_HARMONIC, &s)), BBEH_HARMONIC[model]);
+        assert_int_equal(lround(1000 * aggregate(HEADLINE_MICRO, &s)), BBEH_MICRO[model]);
+    }
+}
+
 static void nothing_has_no_spread_and_no_difference(void **state)
 {
     Shares s = shares_of(NULL, 0, 1);
@@ -528,6 +576,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(means_of_categories_of_different_sizes),
         cmocka_unit_test(a_category_without_a_right_answer_counts_as_a_point_in_the_harmonic_mean),
+        cmocka_unit_test(the_figures_of_bbehs_paper_follow_from_its_table),
         cmocka_unit_test(nothing_has_no_spread_and_no_difference),
         cmocka_unit_test(the_error_of_a_mean_is_that_of_a_proportion),
         cmocka_unit_test(all_responses_to_a_question_stay_together),
