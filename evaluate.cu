@@ -123,25 +123,43 @@ static bool prepare_prompts(Evaluate *e)
     return ok;
 }
 
+// Prompts alone: how to sample is told, and nothing is judged.
+static bool of_model(const OptionRow *row, bool prompts)
+{
+    const char *const groups[] = {"model", "server", "ranks", prompts ? "judge" : "sampling"};
+    bool of_group = strcmp(row->name, "skip_bad_rows") == 0;
+    for (size_t i = 0; i < sizeof groups / sizeof *groups; i++)
+        of_group = of_group || strcmp(row->group, groups[i]) == 0;
+    return of_group && strcmp(row->name, "tokenizer") != 0 && strcmp(row->name, "samples") != 0;
+}
+
 // Options that say how a model answers, where none does.
 static bool check_unused(const Evaluate *e)
 {
-    static const char *const groups[] = {"model", "server", "ranks", "sampling"}; // prompts: how to sample is told
     const OptionTable *table = &e->options.table;
     char shown[OPTION_NAME];
-    for (size_t i = 0; i < table->count; i++)
-        for (size_t k = 0; k < (e->o.prompts ? 3 : 4); k++) {
-            const OptionRow *row = &table->rows[i];
-            if (strcmp(row->group, groups[k]) == 0 && strcmp(row->name, "tokenizer") != 0 &&
-                strcmp(row->name, "samples") != 0 && option_on_command_line(&e->options, row->name))
-                return fail_as(ERROR_USAGE, "--%s asks no model; drop --%s%s", e->o.prompts ? "prompts" : "responses",
-                               option_shown(shown, row->name),
-                               strcmp(row->name, "model") == 0 ? " (--tokenizer counts the tokens of examples)" : "");
-        }
+    for (size_t i = 0; i < table->count; i++) {
+        const OptionRow *row = &table->rows[i];
+        if (of_model(row, e->o.prompts) && option_on_command_line(&e->options, row->name))
+            return fail_as(ERROR_USAGE, "--%s asks no model; drop --%s%s", e->o.prompts ? "prompts" : "responses",
+                           option_shown(shown, row->name),
+                           strcmp(row->name, "model") == 0 ? " (--tokenizer counts the tokens of examples)" : "");
+    }
     if (e->o.machine.plan || (e->o.prompts && e->o.responses[0] != 0))
         return fail_as(ERROR_USAGE, "--%s: drop %s", e->o.prompts ? "prompts" : "responses",
                        e->o.machine.plan ? "--plan" : "--responses");
     return true;
+}
+
+// Of a judge that is not there, or has nothing to be asked.
+static bool check_judge(const Evaluate *e)
+{
+    TRY(judging_check(&e->o.judging, &e->options));
+    bool needed = e->o.judging.judge_model[0] == 0;
+    for (size_t i = 0; i < e->run.count; i++)
+        needed = needed || e->run.list[i].task.o.score.place == SCORE_ANSWER;
+    return needed || fail_as(ERROR_USAGE, "--judge-model: compares answers, and no task here is scored by answers; "
+                                          "drop it");
 }
 
 static bool respond(Evaluate *e)
@@ -198,7 +216,7 @@ static bool run(void *state)
     EvaluateOptions *o = &e->o;
     if (o->list || o->show[0] != 0 || o->compare.count > 0)
         return show(e);
-    TRY(judging_check(&o->judging) && bench_open(&e->run, &o->benchmarks, &e->options, false));
+    TRY(bench_open(&e->run, &o->benchmarks, &e->options, false) && check_judge(e));
     e->run.judge = o->judging.judge_model[0] != 0 ? o->judging.judge_model : NULL;
     e->run.judge_form = judging_form(&o->judging);
     e->part = (PartOptions){.out = e->run.responses.data, .part = ""};

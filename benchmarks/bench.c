@@ -244,6 +244,8 @@ bool bench_tell_sampling(const Bench *run, FILE *out)
     for (size_t i = 0; i < run->count; i++) {
         const Asking *a = &run->list[i];
         fprintf(out, "%s: --temperature %g --max-new-tokens %" PRId64, a->task.name, a->temperature, a->max_new_tokens);
+        if (run->o->seed != 0 && a->temperature > 0)
+            fprintf(out, " --seed %" PRId64, run->o->seed);
         for (size_t k = 0; k < a->task.o.stop.count; k++)
             fprintf(out, " --stop '%s'", a->task.o.stop.items[k]);
         if (a->fewer_shots > 0)

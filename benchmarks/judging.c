@@ -20,16 +20,21 @@ const JudgingQuestion *judging_protocol(void)
     return &protocol;
 }
 
-bool judging_check(const JudgingOptions *o)
+bool judging_check(const JudgingOptions *o, const Options *options)
 {
-    const char *given = o->judge_endpoint[0] != 0  ? "endpoint"
-                        : o->judge_form.place != 0 ? "form"
-                        : o->judge_prompt[0] != 0  ? "prompt"
-                        : o->judge_yes[0] != 0     ? "yes"
-                        : o->judge_no[0] != 0      ? "no"
-                                                   : NULL;
-    return o->judge_model[0] != 0 || given == NULL ||
-           fail_as(ERROR_USAGE, "--judge-%s: is for a judge; give --judge-model, or drop it", given);
+    const char *given = o->judge_endpoint[0] != 0                           ? "endpoint"
+                        : o->judge_form.place != 0                          ? "form"
+                        : o->judge_prompt[0] != 0                           ? "prompt"
+                        : o->judge_yes[0] != 0                              ? "yes"
+                        : o->judge_no[0] != 0                               ? "no"
+                        : option_on_command_line(options, "judge_tokens")   ? "tokens"
+                        : option_on_command_line(options, "judge_patience") ? "patience"
+                                                                            : NULL;
+    if (o->judge_model[0] == 0)
+        return given == NULL ||
+               fail_as(ERROR_USAGE, "--judge-%s: is for a judge; give --judge-model, or drop it", given);
+    return o->judge_endpoint[0] != 0 || !option_on_command_line(options, "judge_patience") ||
+           fail_as(ERROR_USAGE, "--judge-patience: is for a server; give --judge-endpoint, or drop it");
 }
 
 const char *judging_form(const JudgingOptions *o)

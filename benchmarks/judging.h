@@ -23,7 +23,8 @@
 // clang-format on
 OPTION_GROUP(JudgingOptions, JUDGING_ROWS)
 
-bool judging_check(const JudgingOptions *options); // refuses options of a judge that is not there
+// Refuses options of a judge, or of its server, that is not there.
+bool judging_check(const JudgingOptions *o, const Options *options);
 
 typedef struct JudgingQuestion {
     const char *text;     // with {reference} and {answer}

@@ -31,7 +31,6 @@ typedef struct Marking {
     int8_t *judged; // (judged_count) of each response
     size_t judged_count, judged_capacity;
     int64_t asked, decided; // answers
-    int64_t gave_up;        // responses that a pattern gave up on
     bool writing;
     int64_t place; // of the present response
     Bytes line;
@@ -208,7 +207,6 @@ static bool mark(Marking *v, Text row, Text facts, const Given *g)
     bool draws = v->task->o.unanswered.place == UNANSWERED_OWN && !marks.found;
     if (!v->writing)
         return (v->judge == NULL || ask_judge(v, g, &marks)) && (!draws || remember(v, g, &marks));
-    v->gave_up += marks.gave_up;
     if (g->cut && !marks.ended && marks.strict) { // as where rewards are given: it may have gone on to another answer
         marks.strict = false;
         snprintf(marks.rule, sizeof marks.rule, "cut off");
@@ -274,12 +272,6 @@ static bool write_task(const Asking *asking, const char *responses, const char *
     if (ok && !(ok = pass(&v, responses, true)))
         atomic_abort(&v.file);
     ok = ok && atomic_commit(&v.file);
-    if (ok && v.gave_up > 0)
-        fprintf(stderr,
-                "%s: on %" PRId64
-                " responses a pattern of extract took too many steps; they count as without an answer "
-                "(gave_up in %s)\n",
-                v.task->name, v.gave_up, path.data);
     for (size_t i = 0; i < v.count; i++)
         bytes_free(&v.drawn[i].category);
     free(v.drawn);

@@ -20,7 +20,8 @@ typedef struct Shares { // of a set of questions
     size_t count, groups;
 } Shares;
 
-// BBEH's authors add a percentage point to each accuracy (arXiv 2502.19187, 5.2, footnote 2); a group without questions is in no mean. 0 without questions.
+// BBEH's authors add a percentage point to each accuracy (arXiv 2502.19187, 5.2, footnote 2); a group without questions
+// is in no mean. 0 without questions.
 double aggregate(Headline headline, const Shares *shares);
 double harmonic_unadjusted(const Shares *shares);
 

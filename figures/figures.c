@@ -203,6 +203,8 @@ static bool put_shares(json_t *object, const Verdicts *v)
     if (v->asked > 0)
         TRY(put(object, "judged",
                 json_pack("{s:I, s:I}", "asked", (json_int_t)v->asked, "decided", (json_int_t)v->decided)));
+    if (v->gave_up > 0)
+        TRY(put(object, "gave_up", json_integer(v->gave_up)));
     if (isfinite(v->shortest_cut))
         TRY(put(object, "shortest_cut", json_integer((json_int_t)v->shortest_cut)));
     return put(object, "response_tokens", ratio(v->tokens, (double)v->counted));

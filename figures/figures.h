@@ -10,8 +10,8 @@
 // question: its number in the data, from 0; rows of one question are neighbours, in the order of the data, its samples
 // in theirs. categories: one for each of the task's fields, null where the row has none. options and letter are absent
 // for other questions; tokens is absent where a server generated, finish_reason where somebody else does not say it.
-// judge: what a judge said, null where it decided nothing; absent where none was asked. gave_up: true where nothing was
-// found, but a pattern had taken too many steps; else absent.
+// judge: what a judge said, null where it decided nothing; absent where none was asked. gave_up: true where a
+// pattern took too many steps, so that extracted is what the others found; else absent.
 //
 // summary.json holds one object for each task, by its name:
 //
@@ -38,6 +38,7 @@
 //   disagreements       {count, only_protocol, only_strict}: responses that only one of the two calls right
 //   judged              {asked, decided}: answers that a judge was asked about, and those that it decided; the others'
 //                       verdicts are the rules'. Absent without a judge
+//   gave_up             responses with gave_up; absent where there is none
 //   response_tokens     the mean; null where no row has tokens
 //   shortest_cut        tokens of the shortest response that was cut off; absent where none was
 //   about               what the program adds for people: model, sampling, template, stop, data, ... (any JSON)

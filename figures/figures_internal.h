@@ -27,7 +27,7 @@ typedef struct Verdicts { // of TASK.jsonl
     uint32_t *places; // (count, fields) a question's categories
     size_t place_capacity;
     int64_t responses, ended, cut_off, without_answer, unreadable, drawn, drawn_right, only_protocol, only_strict,
-        counted, asked, decided;
+        counted, asked, decided, gave_up;
     // ended: it is known how; asked, decided: by a judge
     double shortest_cut;      // tokens of a response that was cut off; infinite: none, or unknown
     double by_chance, tokens; // sums: over the drawn, and over the `counted` that have tokens

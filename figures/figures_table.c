@@ -149,6 +149,11 @@ static bool append_shares(Bytes *out, const json_t *figures)
         bytes_printf(
             out, "\n  judged: %.0f of %.0f answers%s", number_of(judged, "decided"), number_of(judged, "asked"),
             number_of(judged, "decided") < number_of(judged, "asked") ? "; the others' verdicts are the rules'" : ""));
+    if (number_of(figures, "gave_up") > 0)
+        TRY(bytes_printf(out,
+                         "\n  gave up: on %.0f responses a pattern of extract took too many steps; what the other "
+                         "patterns found counts, or nothing",
+                         number_of(figures, "gave_up")));
     return bytes_printf(
         out, "\n  right by the protocol and not strictly: %.0f responses; strictly and not by the protocol: %.0f\n",
         number_of(differ, "only_protocol"), number_of(differ, "only_strict"));

@@ -149,6 +149,7 @@ static bool take_row(Verdicts *v, const json_t *row, const char *where)
     v->only_strict += strict && !right;
     v->asked += json_object_get(row, "judge") != NULL;
     v->decided += json_is_boolean(json_object_get(row, "judge"));
+    v->gave_up += json_is_true(json_object_get(row, "gave_up"));
     v->counted += tokens >= 0;
     if (tokens >= 0 && figures_cut_off(reason))
         v->shortest_cut = fmin(v->shortest_cut, tokens);

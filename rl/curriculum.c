@@ -16,6 +16,8 @@ bool adapt_check(const AdaptOptions *o)
                        "--adapt-low, --adapt-high and --adapt-rare are for levels; drop them, or --adapt-by prompt");
     if (o->adapt_by.place == ADAPT_BY_LEVEL && o->adapt_rest != 2)
         return fail_as(ERROR_USAGE, "--adapt-rest: levels do not rest; give --adapt --adapt-by prompt, or drop it");
+    if (!o->adapt && (o->adapt_low != 0.1 || o->adapt_high != 0.9 || o->adapt_rare != 0.1))
+        return fail_as(ERROR_USAGE, "--adapt-low, --adapt-high and --adapt-rare: give --adapt, too");
     return !o->adapt || o->adapt_low < o->adapt_high || fail_as(ERROR_USAGE, "--adapt-low must be below --adapt-high");
 }
 

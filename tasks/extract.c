@@ -138,7 +138,8 @@ void extractor_close(Extractor *e)
 
 // ---- matches
 
-// The first group of the first or last match; of the whole, without groups; an unused group has found nothing.
+// The first group of the first or last match; of the whole, without groups; an unused group has found nothing, and
+// so has a pattern that gave up: which match is the last is not known then.
 static Text search(Extractor *e, const Pattern *p, const pcre2_code *code, Text text)
 {
     Text found = {NULL, 0};
@@ -156,8 +157,9 @@ static Text search(Extractor *e, const Pattern *p, const pcre2_code *code, Text 
         flags = PCRE2_NO_UTF_CHECK | (bounds[1] == bounds[0] ? PCRE2_NOTEMPTY_ATSTART : 0); // as finditer goes on
         at = bounds[1];
     }
-    e->gave_up = e->gave_up || (matched < 0 && matched != PCRE2_ERROR_NOMATCH);
-    return p->filled && found.size == 0 ? (Text){NULL, 0} : found;
+    bool gave_up = matched < 0 && matched != PCRE2_ERROR_NOMATCH;
+    e->gave_up = e->gave_up || gave_up;
+    return gave_up || (p->filled && found.size == 0) ? (Text){NULL, 0} : found;
 }
 
 static Text part_searched(const Pattern *p, Text text)
@@ -186,7 +188,8 @@ Text extractor_find(Extractor *e, Text text, const Text *options, size_t option_
         Pattern *p = &e->patterns[i];
         pcre2_code *code = p->code;
         if (p->option && (option_count == 0 || (code = compile_options(e, p, options, option_count, "")) == NULL)) {
-            error_clear(); // options of more than 64 KB together are too much for a pattern
+            e->gave_up = e->gave_up || option_count > 0; // more than 64 KB of options are too much for a pattern
+            error_clear();
             continue;
         }
         found = search(e, p, code, part_searched(p, text));

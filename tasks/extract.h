@@ -14,7 +14,8 @@ void extractor_close(Extractor *extractor);
 // first option that reads like it, where that pattern looks for options; else -1.
 Text extractor_find(Extractor *extractor, Text text, const Text *options, size_t option_count, int *option);
 
-// Whether in the last text a pattern took too many steps, and so found nothing.
+// Whether a pattern found nothing in the last text because it took too many steps, or had too many options to be one.
+// Where it might have found something, what a later pattern found may not be what the protocol would have.
 bool extractor_gave_up(const Extractor *extractor);
 
 #endif

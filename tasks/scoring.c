@@ -193,9 +193,11 @@ bool scorer_mark(Scorer *s, const AskedQuestion *q, int64_t sample, Text respons
     TRY(python_text(&s->response, response));
     Text read = part_read(&s->task->o, (Text){s->response.data, s->response.size}), own = own_part(&s->task->o, read),
          found = extractor_find(s->extractor, own, q->options, q->option_count, &option);
-    if (found.size == 0 && own.size < read.size)
+    m->gave_up = extractor_gave_up(s->extractor);
+    if (found.size == 0 && own.size < read.size) {
         found = extractor_find(s->extractor, read, q->options, q->option_count, &option);
-    m->gave_up = found.size == 0 && extractor_gave_up(s->extractor);
+        m->gave_up = m->gave_up || extractor_gave_up(s->extractor);
+    }
     m->ended = own.size < read.size;
     m->found = found.size > 0;
     m->answer = found;

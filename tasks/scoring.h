@@ -23,7 +23,7 @@ typedef struct Marks {
     double by_chance;                // of a drawn one: how probable it was to be right
     bool found;                      // something was extracted
     bool readable;                   // and it can be read as an answer (a letter; an answer of the reference's kind)
-    bool gave_up;                    // nothing was found, but a pattern had taken too many steps
+    bool gave_up;                    // a pattern took too many steps: what was found, or not, is the other patterns'
     bool strict;                     // right, strictly
     bool ended;                      // what was read ended before the response did: its being cut off does not matter
     char letter;                     // that counted, drawn or found; 0: none

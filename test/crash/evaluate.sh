@@ -204,6 +204,12 @@ a_judge_decides_where_a_protocol_has_one() {
     by_judge[3]=http://127.0.0.1:9/v1
     refused 1 "--judge-endpoint: no answer to the first question" "${one[@]}" --responses "$work/judged.jsonl" "${by_judge[@]}" --judge-patience 0.2
     refused 2 "--judge-endpoint: is for a judge; give --judge-model" "${one[@]}" --responses "$work/theirs.jsonl" --judge-endpoint http://127.0.0.1:1/v1
+    refused 2 "--judge-tokens: is for a judge; give --judge-model" "${one[@]}" --responses "$work/theirs.jsonl" --judge-tokens 9
+    refused 2 "--judge-patience: is for a server" "${one[@]}" --responses "$work/theirs.jsonl" --judge-model "$work/run" --judge-patience 9
+    refused 2 "--judge-model: compares answers, and no task here is scored by answers" --tasks mmlu_pro --data mmlu_pro="$work/mmlu.jsonl" \
+        --responses "$work/theirs.jsonl" --judge-model "$work/run"
+    refused 2 "--prompts asks no model; drop --judge-model" "${one[@]}" --prompts --judge-model "$work/run"
+    refused 2 "--responses asks no model; drop --skip-bad-rows" "${one[@]}" --responses "$work/theirs.jsonl" --skip-bad-rows 1
     proved "evaluate --judge-model: a judge's verdict is the protocol's, the strict one stays; it is asked once"
 }
 
@@ -305,7 +311,8 @@ data_that_do_not_fit_are_refused() {
     sed -i 's/"last (a"/"last (\\\\w+\\\\s*)+= ([0-9])"/; 1s/^/\xEF\xBB\xBF/' "$work/mine.task"
     echo "{\"text\": \"$(printf 'we add %.0s' $(seq 40)): x = 1\"}" >"$work/slow.jsonl"
     wants 0 "$program" --tasks "$work/mine.task" --data mine="$work/one.jsonl" --responses "$work/slow.jsonl" --out "$work/slow" >"$work/stdout" 2>"$work/stderr"
-    says "mine: on 1 responses a pattern of extract took too many steps"
+    grep -q "gave up: on 1 responses a pattern of extract took too many steps" "$work/stdout" && grep -q '"gave_up": 1' "$work/slow/summary.json" ||
+        failed "that a pattern gave up is not said"
     refused 2 "--compare takes no other options; drop --limit" --compare "$work/calm" "$work/calm" --limit 3
     printf 'question,answer\ra?,1\r' >"$work/mac.csv"
     refused 1 "mac.csv:1: a line ends in a carriage return alone" "${tasks[@]}" --data gsm8k="$work/mac.csv" --prompts

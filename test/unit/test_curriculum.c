@@ -292,10 +292,17 @@ static void prompts_that_rest_do_so_after_a_resume(void **state)
     curriculum_close(&d);
 }
 
-static void by_prompt_needs_adapt(void **state)
+static void the_band_and_by_prompt_need_adapt(void **state)
 {
-    AdaptOptions o = {.adapt_low = 0.1, .adapt_high = 0.9, .adapt_rare = 0.1, .adapt_rest = 2};
+    const AdaptOptions unset = {.adapt_low = 0.1, .adapt_high = 0.9, .adapt_rare = 0.1, .adapt_rest = 2};
+    AdaptOptions o = unset;
     assert_ok(adapt_check(&o));
+    o.adapt_low = 0.2;
+    assert_refused(adapt_check(&o), "--adapt-rare: give --adapt, too");
+    o = unset;
+    o.adapt_rare = 0.5;
+    assert_refused(adapt_check(&o), "--adapt-rare: give --adapt, too");
+    o = unset;
     o.adapt_by.place = ADAPT_BY_PROMPT;
     assert_refused(adapt_check(&o), "--adapt-by prompt: give --adapt, too");
     o.adapt = true;
@@ -361,7 +368,7 @@ int main(void)
         cmocka_unit_test(where_all_rest_the_first_to_come_back_are_next),
         cmocka_unit_test(a_step_that_is_given_up_wakes_and_rests_nobody),
         cmocka_unit_test(prompts_that_rest_do_so_after_a_resume),
-        cmocka_unit_test(by_prompt_needs_adapt),
+        cmocka_unit_test(the_band_and_by_prompt_need_adapt),
         cmocka_unit_test(a_state_that_is_saved_goes_on),
         cmocka_unit_test(groups_whose_rewards_are_all_the_same_are_silent),
     };

@@ -1,5 +1,6 @@
 // The scoring of benchmarks: what their own scripts extract, count and draw (test/fixtures/benchmarks, written by
 // lab/reference/benchmarks.py), and the strict verdict beside it.
+#include "base/text.h"
 #include "test/support/benchmarks.h"
 #include "tasks/bbeh.h"
 #include "tasks/extract.h"
@@ -387,6 +388,34 @@ static void no_response_hangs_a_pattern(void **state)
                      'B');
 }
 
+// "last" has not found the last match, if it gives up behind another one; which pattern answered instead is said.
+static void a_pattern_that_gives_up_has_found_nothing_and_it_is_said(void **state)
+{
+    const char *items[] = {"last x([0-9])|(?:a+)+b", "first x([0-9]) "};
+    OptionList alone = {items, 1, 1}, both = {items, 2, 2};
+    const Text text = span("x1 x2 aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
+    int option;
+    Extractor *e = extractor_open(&alone, "mine");
+    assert_null(extractor_find(e, text, NULL, 0, &option).data);
+    assert_true(extractor_gave_up(e));
+    assert_true(texts_equal(extractor_find(e, span("x1 x2 a"), NULL, 0, &option), span("2")));
+    assert_false(extractor_gave_up(e));
+    extractor_close(e);
+    e = extractor_open(&both, "mine");
+    assert_true(texts_equal(extractor_find(e, text, NULL, 0, &option), span("1")));
+    assert_true(extractor_gave_up(e));
+    extractor_close(e);
+    // a task's own: the pattern on the last line gives up, and the one that reads all lines answers
+    const Text options[2] = {{"a", 1}, {"b", 1}};
+    Bytes response = {0};
+    assert_ok(bytes_text(&response, "Answer: B\nAnswer: "));
+    for (int i = 0; i < 60; i++)
+        assert_ok(bytes_text(&response, "("));
+    Marks m = marked("supergpqa_zeroshot", "B", options, 2, (Text){response.data, response.size});
+    assert_true(m.letter == 'B' && m.gave_up);
+    bytes_free(&response);
+}
+
 static void a_long_response_is_read_whole(void **state)
 {
     const Text options[2] = {{"a", 1}, {"b", 1}};
@@ -495,6 +524,7 @@ int main(void)
         cmocka_unit_test(a_field_may_have_several_names),
         cmocka_unit_test(broken_texts_are_scored_like_others),
         cmocka_unit_test(no_response_hangs_a_pattern),
+        cmocka_unit_test(a_pattern_that_gives_up_has_found_nothing_and_it_is_said),
         cmocka_unit_test(a_long_response_is_read_whole),
         cmocka_unit_test(a_broken_pattern_is_refused_with_its_place),
         cmocka_unit_test(the_words_of_an_extraction_mean_what_they_say),
