@@ -66,11 +66,13 @@ static bool new_name(Bytes *path, const char *beside)
     return bytes_printf(path, "%s.tmp-%012" PRIx64, beside, number & 0xffffffffffff);
 }
 
-// Another process may remove it as a leftover between creation and lock: then the name is gone, and another is made.
+// Another process may take it for a leftover between creation and lock, and then has the lock itself for a moment: the
+// name is gone, or will be, and another is made.
 static bool hold(int descriptor)
 {
     struct stat facts;
-    flock(descriptor, LOCK_EX | LOCK_NB); // without locks on this file system, leftovers stay
+    if (flock(descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+        return false; // any other failure: there are no locks on this file system, and leftovers stay
     return fstat(descriptor, &facts) != 0 || facts.st_nlink > 0;
 }
 
