@@ -102,17 +102,18 @@ __device__ inline int64_t head_row(const RowTile &tile, const Attention &a, int 
 }
 
 // ROWS rows of D elements to shared memory, asynchronously; row_of(r) is a row's address, NULL for one that is all
-// zeros (`anywhere` is an address in global memory, for copies that read nothing). Unrolled no further: the addresses
-// would fill the registers.
+// zeros (`anywhere` is an address in global memory, for copies that read nothing). in_page: rows as a page has them.
+// Unrolled no further: the addresses would fill the registers.
 template <int D, int ROWS, typename RowOf>
-__device__ inline void load_rows(element *tile, const element *anywhere, RowOf row_of)
+__device__ inline void load_rows(element *tile, const element *anywhere, RowOf row_of, bool in_page = false)
 {
     constexpr int CHUNKS = D / LANES;
 #pragma unroll 4
     for (int i = 0; i < ROWS * CHUNKS / ATTENTION_THREADS; i++) {
         int chunk = (int)threadIdx.x + i * ATTENTION_THREADS, r = chunk / CHUNKS, column = chunk % CHUNKS * LANES;
         const element *row = row_of(r);
-        cp_async_16(tile + r * (D + PAD) + column, row == NULL ? anywhere : row + column, row != NULL);
+        int from = in_page ? page_column(r, column) : column;
+        cp_async_16(tile + r * (D + PAD) + column, row == NULL ? anywhere : row + from, row != NULL);
     }
 }
 

@@ -151,7 +151,8 @@ __device__ inline void load_page(element *tile, const Attention &a, const Piece 
     int64_t page = a.page_table[piece.sequence * a.pages_per_sequence + block];
     const element *base = (const element *)pages + (page * a.kv_heads + piece.kv_head) * KEY_BLOCK * D;
     int length = piece.position + 1 - block * KEY_BLOCK;
-    load_rows<D, KEY_BLOCK>(tile, base, [=](int r) { return r < length ? base + r * D : NULL; });
+    load_rows<D, KEY_BLOCK>(
+        tile, base, [=](int r) { return r < length ? base + r * D : NULL; }, true);
 }
 
 // This warp's quarter of a block's scores, to where all warps see them.

@@ -41,7 +41,8 @@ __device__ inline void load_block(element *room, const Tile<D> &tile, const Atte
                ((int64_t)a.page_table[tile.sequence * a.pages_per_sequence + block] * a.kv_heads + tile.kv_head) *
                    KEY_BLOCK * D;
     load_rows<D, KEY_BLOCK>(
-        room, base, [=](int r) { return r < length ? base + (int64_t)r * distance + (r < before ? 0 : jump) : NULL; });
+        room, base, [=](int r) { return r < length ? base + (int64_t)r * distance + (r < before ? 0 : jump) : NULL; },
+        pages != NULL);
 }
 
 // The segment's sums into the total, and a new segment begins.

@@ -41,7 +41,7 @@ static Encode encoder(void)
 }
 
 static void describe_box(CUtensorMap *map, const element *start, const int64_t sizes[3], const int64_t strides[2],
-                         int box_rows, int box_heads)
+                         int box_rows, int box_heads, CUtensorMapSwizzle swizzle)
 {
     cuuint64_t size[3] = {(uint64_t)sizes[0], (uint64_t)sizes[1], (uint64_t)sizes[2]},
                stride[2] = {strides[0] * sizeof(element), strides[1] * sizeof(element)};
@@ -49,8 +49,8 @@ static void describe_box(CUtensorMap *map, const element *start, const int64_t s
     Encode encode = encoder();
     bool done =
         encode != NULL && encode(map, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, 3, (void *)start, size, stride, box, steps,
-                                 CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B,
-                                 CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE) == CUDA_SUCCESS;
+                                 CU_TENSOR_MAP_INTERLEAVE_NONE, swizzle, CU_TENSOR_MAP_L2_PROMOTION_L2_256B,
+                                 CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE) == CUDA_SUCCESS;
     device_check(done ? cudaSuccess : cudaErrorInvalidValue, "describing a tensor to TMA");
 }
 
@@ -58,13 +58,19 @@ void describe_tensor(CUtensorMap *map, const element *start, int64_t rows, int64
                      int box_heads)
 {
     const int64_t sizes[3] = {width, heads, rows}, strides[2] = {width, width * heads};
-    describe_box(map, start, sizes, strides, box_rows, box_heads);
+    describe_box(map, start, sizes, strides, box_rows, box_heads, CU_TENSOR_MAP_SWIZZLE_128B);
+}
+
+void describe_pages(CUtensorMap *map, const element *start, int64_t width)
+{
+    const int64_t sizes[3] = {width, 1, ANY_ROWS}, strides[2] = {width, width};
+    describe_box(map, start, sizes, strides, KEY_BLOCK, 1, CU_TENSOR_MAP_SWIZZLE_NONE);
 }
 
 void describe_matrix(CUtensorMap *map, const element *start, int64_t rows, int64_t columns, int64_t pitch, int box_rows)
 {
     const int64_t sizes[3] = {columns, 1, rows}, strides[2] = {pitch, pitch};
-    describe_box(map, start, sizes, strides, box_rows, 1);
+    describe_box(map, start, sizes, strides, box_rows, 1, CU_TENSOR_MAP_SWIZZLE_128B);
 }
 
 #endif

@@ -347,14 +347,15 @@ template <int D> static void start_hopper(Stream *s, const AttentionForward &for
     const Attention *a = &forward.a;
     int64_t group = a->heads / a->kv_heads, of_tile = HOPPER_ROWS / group;
     int64_t tiles = tiles_at_most(a, tokens, 1, of_tile) * a->kv_heads;
-    bool pages = a->key_pages != NULL;
-    const element *k = pages ? (const element *)a->key_pages : forward.k;
-    const element *v = pages ? (const element *)a->value_pages : forward.v;
-    int64_t rows = pages ? ANY_ROWS : tokens, heads = pages ? 1 : a->kv_heads;
     CUtensorMap q_map, k_map, v_map;
     describe_tensor(&q_map, forward.q, tokens, a->heads, D, (int)of_tile, (int)group);
-    describe_tensor(&k_map, k, rows, heads, D, KEY_BLOCK, 1);
-    describe_tensor(&v_map, v, rows, heads, D, KEY_BLOCK, 1);
+    if (a->key_pages != NULL) {
+        describe_pages(&k_map, (const element *)a->key_pages, D);
+        describe_pages(&v_map, (const element *)a->value_pages, D);
+    } else {
+        describe_tensor(&k_map, forward.k, tokens, a->kv_heads, D, KEY_BLOCK, 1);
+        describe_tensor(&v_map, forward.v, tokens, a->kv_heads, D, KEY_BLOCK, 1);
+    }
     HopperForward f = {forward, (int)tiles, (int)of_tile};
     int64_t blocks = tiles < device_multiprocessors() ? tiles : device_multiprocessors();
     launch(s, dim3((unsigned)blocks), HOPPER_THREADS, Room<D>::BYTES, hopper_forward_kernel<D>, q_map, k_map, v_map, f);

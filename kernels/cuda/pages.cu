@@ -1,5 +1,6 @@
 // KV pages: writing the new tokens' keys and values into them, and copying pages. A page is
-// (Hkv, KEY_BLOCK, D): a key block of one head lies in one piece, as attention reads it. Bound by memory.
+// (Hkv, KEY_BLOCK, D), a position's row in the order of page_column: a key block of one head lies in one piece, and as
+// shared memory has it. Bound by memory.
 #include "kernels/cuda/element.cuh"
 #include "kernels/cuda/operations.h"
 #include <assert.h>
@@ -33,7 +34,7 @@ static __global__ void __launch_bounds__(PAGE_THREADS) write_token(const element
     int64_t base = page * a.kv_heads * KEY_BLOCK * D + position % KEY_BLOCK * D, from = (int64_t)row * a.kv_heads * D;
     for (int i = (int)threadIdx.x; i < vectors; i += PAGE_THREADS) {
         int head = i * LANES / D, column = i * LANES % D;
-        int64_t to = base + (int64_t)head * KEY_BLOCK * D + column;
+        int64_t to = base + (int64_t)head * KEY_BLOCK * D + page_column(position, column);
         store((element *)a.key_pages + to, load(k + from + i * LANES));
         store((element *)a.value_pages + to, load(v + from + i * LANES));
     }

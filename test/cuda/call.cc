@@ -268,7 +268,18 @@ Floats matmul_backward_weight(const Kernels *k, const Floats &before, const Matr
 
 // ---- attention
 
-static Attention attention_of(Memory &m, const Sequences &s, const Pages *pages)
+// Pages as the backend has them, or back: 16 bytes of 8 positions change places (page_column of kernels/cuda/).
+static Matrix laid_in_pages(const Kernels *k, const Matrix &x)
+{
+    Matrix y = x;
+    int64_t lanes = 16 / (int64_t)k->activation_size;
+    for (int64_t r = 0; r < x.rows; r++)
+        for (int64_t c = 0; c < x.columns; c++)
+            y.row(r)[c ^ r % 8 * lanes] = x.row(r)[c];
+    return y;
+}
+
+static Attention attention_of(Memory &m, const Kernels *k, const Sequences &s, const Pages *pages)
 {
     Attention a = {};
     a.sequences = (int64_t)s.contexts.size();
@@ -282,8 +293,8 @@ static Attention attention_of(Memory &m, const Sequences &s, const Pages *pages)
         a.seen_until = m.integers(s.seen_until);
     }
     if (pages != NULL) {
-        a.key_pages = m.elements(pages->keys).data;
-        a.value_pages = m.elements(pages->values).data;
+        a.key_pages = m.elements(laid_in_pages(k, pages->keys)).data;
+        a.value_pages = m.elements(laid_in_pages(k, pages->values)).data;
         a.page_table = m.integers(pages->table);
         a.pages_per_sequence = pages->per_sequence;
         a.shared_pages = pages->shared.empty() ? NULL : m.integers(pages->shared);
@@ -295,11 +306,13 @@ static Attention attention_of(Memory &m, const Sequences &s, const Pages *pages)
 Pages pages_write(const Kernels *k, const Sequences &s, const Pages &before)
 {
     Memory m(k);
-    Attention a = attention_of(m, s, &before);
+    Attention a = attention_of(m, k, s, &before);
     k->pages_write(NULL, m.elements(s.k), m.elements(s.v), &a);
     Pages after = before;
     after.keys.x = m.read(Tensor{a.key_pages, before.keys.rows, before.keys.columns});
     after.values.x = m.read(Tensor{a.value_pages, before.values.rows, before.values.columns});
+    after.keys = laid_in_pages(k, after.keys);
+    after.values = laid_in_pages(k, after.values);
     return after;
 }
 
@@ -314,7 +327,7 @@ Floats pages_copy(const Kernels *k, const Matrix &pages, int64_t elements, const
 Attended attention_forward(const Kernels *k, const Sequences &s, const Pages *pages)
 {
     Memory m(k);
-    Attention a = attention_of(m, s, pages);
+    Attention a = attention_of(m, k, s, pages);
     if (pages != NULL)
         a.workspace =
             m.floats_out(k->attention_workspace(a.sequences, a.pages_per_sequence * KEY_BLOCK, a.heads, a.head_width));
@@ -344,7 +357,7 @@ AttentionGradients attention_backward(const Kernels *k, const Matrix &dout, cons
                                       const Floats &logsumexp)
 {
     Memory m(k);
-    Attention a = attention_of(m, s, NULL);
+    Attention a = attention_of(m, k, s, NULL);
     add_workspace(&a, m, s);
     Tensor dq = m.elements_out(s.q.rows, s.q.columns), dk = m.elements_out(s.k.rows, s.k.columns),
            dv = m.elements_out(s.v.rows, s.v.columns);

@@ -61,7 +61,7 @@ static void copy_row(char *to, const char *from, size_t bytes, size_t inside, co
         count_access(load->asker, from, inside, false, load->caller);
     for (size_t i = 0; i < bytes; i += 16) {
         size_t live = std::min<size_t>(inside > i ? inside - i : 0, 16);
-        char *place = swizzled(to + i);
+        char *place = load->map.swizzles ? swizzled(to + i) : to + i;
         memset(place, 0, 16);
         memcpy(place, from + i, live);
     }
@@ -246,9 +246,14 @@ extern "C" CUresult cuTensorMapEncodeTiled(CUtensorMap *map, CUtensorMapDataType
                                            CUtensorMapL2promotion, CUtensorMapFloatOOBfill)
 {
     if (type != CU_TENSOR_MAP_DATA_TYPE_BFLOAT16 || interleave != CU_TENSOR_MAP_INTERLEAVE_NONE ||
-        swizzle != CU_TENSOR_MAP_SWIZZLE_128B || !is_legal((int)dimensions, start, sizes, strides, box, steps))
+        (swizzle != CU_TENSOR_MAP_SWIZZLE_128B && swizzle != CU_TENSOR_MAP_SWIZZLE_NONE) ||
+        !is_legal((int)dimensions, start, sizes, strides, box, steps))
         return CUDA_ERROR_INVALID_VALUE;
-    *map = CUtensorMap{start, {sizes[0], sizes[1], sizes[2]}, {strides[0], strides[1]}, {box[0], box[1], box[2]}};
+    *map = CUtensorMap{start,
+                       {sizes[0], sizes[1], sizes[2]},
+                       {strides[0], strides[1]},
+                       {box[0], box[1], box[2]},
+                       swizzle == CU_TENSOR_MAP_SWIZZLE_128B};
     return CUDA_SUCCESS;
 }
 

@@ -1,5 +1,5 @@
 // Stands in for the toolkit's cuda.h: what is needed to describe a tensor to TMA, for tensors of bf16 in three
-// dimensions with the swizzle of 128 bytes. The description is laid out as nobody else's; a kernel only hands it on.
+// dimensions with the swizzle of 128 bytes, or without one. The description is laid out as nobody else's; a kernel only hands it on.
 #ifndef SIMT_CUDA_H
 #define SIMT_CUDA_H
 
@@ -13,6 +13,7 @@ typedef struct CUtensorMap {
     alignas(64) const void *start;
     uint64_t size[3], stride[2]; // elements; bytes from one to the next of the second and third dimension
     uint32_t box[3];
+    bool swizzles;
 } CUtensorMap;
 
 typedef enum CUtensorMapDataType { CU_TENSOR_MAP_DATA_TYPE_BFLOAT16 = 9 } CUtensorMapDataType;
