@@ -10,6 +10,7 @@
 //   embedding_backward                  no sort and no atomics: see there
 #include "kernels/cuda/element.cuh"
 #include "kernels/cuda/operations.h"
+#include "kernels/cuda/swiglu.cuh"
 #include <assert.h>
 
 namespace PRECISION
@@ -207,8 +208,8 @@ void embedding_backward(Stream *s, float *dtable, Tensor dy, const int32_t *ids,
            sorted, T, C);
 }
 
-// ---- SwiGLU, with σ = 1/(1 + e^-gate). Forward rounds silu(gate) before it multiplies, as transformers does. Backward
-// computes in fp32 from what is stored and rounds its two results, once each:
+// ---- SwiGLU, with σ = 1/(1 + e^-gate). Forward is swiglu.cuh's. Backward computes in fp32 from what is stored and
+// rounds its two results, once each:
 //   dup = dy·gate·σ,  dgate = dy·up·σ·(1 + gate·(1 - σ))
 
 static __global__ void __launch_bounds__(BLOCK)
@@ -219,10 +220,8 @@ static __global__ void __launch_bounds__(BLOCK)
         return;
     Vector g = load(gate + at), u = load(up + at), out;
 #pragma unroll
-    for (int i = 0; i < LANES; i++) {
-        float x = widen(g.lane[i]), silu = x / (1.0f + expf(-x));
-        out.lane[i] = rounded(round_to_element(silu) * widen(u.lane[i]));
-    }
+    for (int i = 0; i < LANES; i++)
+        out.lane[i] = swiglu(g.lane[i], u.lane[i]);
     store(y + at, out);
 }
 

@@ -8,7 +8,7 @@
 
 #include "kernels/cuda/device.cuh"
 #include "kernels/cuda/element.cuh"
-#include "kernels/cuda/operations.h"
+#include "kernels/cuda/hopper_product.h"
 
 #if defined(HAVE_WGMMA) && PRECISION_BITS == 16
 #define HOPPER_KERNELS 1
@@ -41,6 +41,14 @@ bool hopper_attention_forward(Stream *s, const AttentionForward &forward, int64_
 bool hopper_attention_backward(Stream *s, const AttentionBackward &backward, int64_t tokens);
 void hopper_attention_queries(Stream *s, const AttentionBackward &backward, int64_t tokens); // dq alone
 
+// hopper_product (operations.h) with tiles of the caller's choice
+bool hopper_product_tiled(Stream *s, const Product *p, HopperTiling tiling);
+
+// In one pass; false: not on this card, or not for this shape; nothing was done. takes: whether it would be true.
+bool hopper_matmul_swiglu(Stream *s, const SwigluProduct *p);
+bool hopper_swiglu_tiled(Stream *s, const SwigluProduct *p, HopperTiling tiling);
+bool hopper_takes_swiglu(const SwigluProduct *p);
+
 // Compares them with the others once, on this card, and leaves them out from then on where a bit differs
 // (hopper_trial.cu).
 void hopper_try(void);
@@ -54,6 +62,8 @@ bool hopper_chosen(const char *variable); // the card is one, and this variable 
 inline bool hopper_attention_forward(Stream *, const AttentionForward &, int64_t) { return false; }
 inline bool hopper_attention_backward(Stream *, const AttentionBackward &, int64_t) { return false; }
 inline bool hopper_product(Stream *, const Product *) { return false; }
+inline bool hopper_matmul_swiglu(Stream *, const SwigluProduct *) { return false; }
+inline bool hopper_takes_swiglu(const SwigluProduct *) { return false; }
 
 #endif
 

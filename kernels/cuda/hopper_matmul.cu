@@ -1,20 +1,30 @@
 // Our own matrix product for Hopper, by wgmma and TMA: what matmul.cu computes, with its bits, each output one chain
-// over k, ascending from zero, in groups of 16.
+// over k, ascending from zero, in groups of 16; and the product of gate and up with SwiGLU behind it.
 //
-// A block takes tiles of 128 x 256 of the result, one after another. One warpgroup loads slabs of 64 k, four stages
-// deep, and is at the next tile's while this one is still written; two multiply, 64 rows each, in 128 registers a
-// thread. An operand that lies with k outside is loaded as it lies, in parts of 64 of its rows, and wgmma reads it the
-// other way round. What lies outside of an operand comes as zeros, which end a chain without changing it. Blocks go
-// down RASTER tiles before they step aside, so that those at work at a time share rows and columns in the second
-// cache.
+// A block takes tiles of the result, one after another, of 128 x 256 or of 256 x 160: those with which the rule below
+// says that it is done sooner. One warpgroup loads slabs of 64 k, four stages deep, and is at the next tile's while
+// this one is still written; two multiply, half of the rows each. An operand that lies with k outside is loaded as it
+// lies, in parts of 64 of its rows, and wgmma reads it the other way round. What lies outside of an operand comes as
+// zeros, which end a chain without changing it. Blocks go down RASTER tiles before they step aside, so that those at
+// work at a time share rows and columns in the second cache.
 //
-// Limit: 2·m·n·k operations. Next, when a card can say what it gives: clusters of two blocks that load half of the
-// shared operand each, and a tile of 256 x 160 where N = 2,560 fills 81% of the last wave. No card has run it yet.
+// SwiGLU: half of a tile's columns are gate's, the other half the same columns of up, so that a thread has both numbers
+// that an output needs. They are rounded before, as the product writes them.
+//
+//                            accumulators   shared memory   a slab of 64 k: tensor core   loaded   read by wgmma
+//   128 x 256                128 a thread   4 x 48 KB       1,024 cycles                  48 KB    80 KB
+//   256 x 160                160            4 x 52          1,280                         52       112
+//   256 x 160, B k outside   160            4 x 56          1,280                         56       112
+// (computed from the tiles' sizes. A multiprocessor's shared memory gives wgmma 128 bytes a cycle.)
+//
+// Limit: 2·m·n·k operations. No card has run it yet.
 #include "kernels/cuda/hopper.h"
 #include <assert.h>
 #if HOPPER_KERNELS
 #include "kernels/cuda/hopper_tile.cuh"
 #include "kernels/cuda/product.cuh"
+#include "kernels/cuda/swiglu.cuh"
+#include <type_traits>
 #endif
 
 namespace PRECISION
@@ -23,45 +33,64 @@ namespace PRECISION
 #if HOPPER_KERNELS
 
 enum {
-    TILE_ROWS = HOPPER_ROWS,
-    TILE_COLUMNS = 256,
     SLAB = 64, // of k
     STAGES = 4,
     RASTER = 8,
-    A_BYTES = TILE_ROWS * SLAB * 2,
-    B_BYTES = TILE_COLUMNS * SLAB * 2,
-    STAGE_BYTES = A_BYTES + B_BYTES,
     OUTSIDE_PART_BYTES = SLAB * PART_COLUMNS * 2, // of an operand with k outside: 64 k, 64 of its rows
     FULL = 0,
     EMPTY = STAGES, // barriers, by place
-    ROOM_BYTES = STAGES * STAGE_BYTES + 2 * STAGES * 8
+};
+
+struct Wide {
+    enum { ROWS = 128, COLUMNS = 256 };
+};
+struct Tall {
+    enum { ROWS = 256, COLUMNS = 160 };
+};
+
+struct Swiglu {
+}; // in the place of an output's type
+
+// A kernel: its tiles, how its operands lie, what becomes of the sums.
+template <typename Tile, bool A, bool B, typename Output> struct Form : Tile {
+    typedef Output Result;
+    static constexpr bool A_OUTSIDE = A, B_OUTSIDE = B, SWIGLU = std::is_same<Output, Swiglu>::value;
+    static constexpr int WIDTH = SWIGLU ? Tile::COLUMNS / 2 : Tile::COLUMNS; // of the result
+    static constexpr int B_ROWS = B ? (Tile::COLUMNS + PART_COLUMNS - 1) / PART_COLUMNS * PART_COLUMNS : Tile::COLUMNS;
+    static constexpr int A_BYTES = Tile::ROWS * SLAB * 2, STAGE_BYTES = A_BYTES + B_ROWS * SLAB * 2;
+    static constexpr int BARRIERS = STAGES * STAGE_BYTES, ROOM_BYTES = BARRIERS + 2 * STAGES * 8;
+    static constexpr int PIECES = Tile::ROWS / HOPPER_ROWS; // of 64 rows, for each warpgroup that multiplies
+    static constexpr int FRAGMENTS = Tile::COLUMNS / 8;     // of a piece
 };
 
 struct HopperProduct {
     void *c;
     int64_t c_pitch, m, n, k;
     bool add;
+    int64_t up; // SwiGLU: up's first row of b, and column of c, which may be NULL
+    element *y; // SwiGLU: the result
+    int64_t y_pitch;
+    int down, across; // tiles
 };
 
 struct ProductTile {
     int row, column;
 };
 
-__device__ inline int tiles_of(int64_t extent, int side) { return (int)((extent + side - 1) / side); }
-
-__device__ inline ProductTile product_tile(const HopperProduct &p, int number)
+template <typename F> __device__ inline ProductTile product_tile(const HopperProduct &p, int number)
 {
-    int down = tiles_of(p.m, TILE_ROWS), across = tiles_of(p.n, TILE_COLUMNS);
-    int band = number / (RASTER * across), inside = number % (RASTER * across);
-    int height = min(down - band * RASTER, (int)RASTER);
-    return ProductTile{(band * RASTER + inside % height) * TILE_ROWS, inside / height * TILE_COLUMNS};
+    int band = number / (RASTER * p.across), inside = number % (RASTER * p.across);
+    int height = min(p.down - band * RASTER, (int)RASTER);
+    return ProductTile{(band * RASTER + inside % height) * F::ROWS, inside / height * F::WIDTH};
 }
+
+__device__ inline int slabs_of(const HopperProduct &p) { return (int)((p.k + SLAB - 1) / SLAB); }
 
 // ---- the warpgroup that loads: one thread of it
 
 // ROWS rows of an operand from `first` on, 64 k from `k` on
 template <bool K_OUTSIDE, int ROWS>
-__device__ inline void load_operand(uint32_t to, const CUtensorMap *map, uint32_t full, int first, int k)
+__device__ inline void load_rows(uint32_t to, const CUtensorMap *map, uint32_t full, int first, int k)
 {
     if (!K_OUTSIDE)
         tensor_load(to, map, full, k, 0, first);
@@ -70,20 +99,31 @@ __device__ inline void load_operand(uint32_t to, const CUtensorMap *map, uint32_
             tensor_load(to + part * OUTSIDE_PART_BYTES, map, full, first + part * PART_COLUMNS, 0, k);
 }
 
-template <bool A_OUTSIDE, bool B_OUTSIDE>
+// The rows of an operand that a tile needs, in two halves, of which the second begins `step` rows behind the first; in
+// one piece where parts do not halve.
+template <bool K_OUTSIDE, int ROWS>
+__device__ inline void load_operand(uint32_t to, const CUtensorMap *map, uint32_t full, int first, int step, int k)
+{
+    constexpr int HALVES = K_OUTSIDE && ROWS / 2 % PART_COLUMNS != 0 ? 1 : 2, EACH = ROWS / HALVES;
+    for (int half = 0; half < HALVES; half++)
+        load_rows<K_OUTSIDE, EACH>(to + half * EACH * SLAB * 2, map, full, first + half * step, k);
+}
+
+template <typename F>
 __device__ inline void load_products(const HopperProduct &p, const CUtensorMap *a, const CUtensorMap *b, uint32_t room)
 {
-    uint32_t barriers = room + STAGES * STAGE_BYTES;
-    int tiles = tiles_of(p.m, TILE_ROWS) * tiles_of(p.n, TILE_COLUMNS), slabs = tiles_of(p.k, SLAB);
+    uint32_t barriers = room + F::BARRIERS;
+    int tiles = p.down * p.across, slabs = slabs_of(p);
     Stage<STAGES> stage = {0, 0};
     for (int number = (int)blockIdx.x; number < tiles; number += (int)gridDim.x) {
-        ProductTile tile = product_tile(p, number);
+        ProductTile tile = product_tile<F>(p, number);
         for (int slab = 0; slab < slabs; slab++) {
-            uint32_t full = barriers + 8 * (FULL + stage.number), to = room + stage.number * STAGE_BYTES;
+            uint32_t full = barriers + 8 * (FULL + stage.number), to = room + stage.number * F::STAGE_BYTES;
             mbarrier_wait(barriers + 8 * (EMPTY + stage.number), stage.parity ^ 1);
-            mbarrier_expect(full, STAGE_BYTES);
-            load_operand<A_OUTSIDE, TILE_ROWS>(to, a, full, tile.row, slab * SLAB);
-            load_operand<B_OUTSIDE, TILE_COLUMNS>(to + A_BYTES, b, full, tile.column, slab * SLAB);
+            mbarrier_expect(full, F::STAGE_BYTES);
+            load_operand<F::A_OUTSIDE, F::ROWS>(to, a, full, tile.row, F::ROWS / 2, slab * SLAB);
+            load_operand<F::B_OUTSIDE, F::B_ROWS>(to + F::A_BYTES, b, full, tile.column,
+                                                  F::SWIGLU ? (int)p.up : F::COLUMNS / 2, slab * SLAB);
             stage.advance();
         }
     }
@@ -91,57 +131,95 @@ __device__ inline void load_products(const HopperProduct &p, const CUtensorMap *
 
 // ---- the warpgroups that multiply
 
-// 64 rows of the tile (64, 256) continue their chains by a slab.
-template <bool A_OUTSIDE, bool B_OUTSIDE>
-__device__ inline void multiply_slab(float (*c)[4], uint32_t a, uint32_t b, int me)
+// The rows of one of them continue their chains by a slab.
+template <typename F> __device__ inline void multiply_slab(float (*c)[4], uint32_t a, uint32_t b, int me)
 {
 #pragma unroll
     for (int k = 0; k < SLAB / 16; k++) {
-        uint64_t x = A_OUTSIDE ? transposed_descriptor(a + me * OUTSIDE_PART_BYTES + k * 2048, OUTSIDE_PART_BYTES)
-                               : tile_descriptor(a + me * 64 * 128 + k * 32);
-        uint64_t y = B_OUTSIDE ? transposed_descriptor(b + k * 2048, OUTSIDE_PART_BYTES) : tile_descriptor(b + k * 32);
-        wgmma<TILE_COLUMNS, false, A_OUTSIDE, B_OUTSIDE>(c, x, y);
-    }
-}
-
-template <typename Output>
-__device__ inline void put_tile(const HopperProduct &p, const float (*c)[4], ProductTile tile, int me)
-{
-    int thread = (int)threadIdx.x % 128, lane = thread % 32;
+        uint64_t y =
+            F::B_OUTSIDE ? transposed_descriptor(b + k * 2048, OUTSIDE_PART_BYTES) : tile_descriptor(b + k * 32);
 #pragma unroll
-    for (int half = 0; half < 2; half++) {
-        int64_t row = tile.row + me * 64 + thread / 32 * 16 + half * 8 + lane / 4;
-        if (row >= p.m)
-            continue;
-#pragma unroll
-        for (int j = 0; j < TILE_COLUMNS / 8; j++) {
-            int64_t column = tile.column + j * 8 + lane % 4 * 2;
-            if (column < p.n)
-                put_pair((Output *)p.c + row * p.c_pitch + column, c[j][half * 2], c[j][half * 2 + 1], column + 1 < p.n,
-                         p.add);
+        for (int piece = 0; piece < F::PIECES; piece++) {
+            int part = me * F::PIECES + piece; // of 64 rows
+            uint64_t x = F::A_OUTSIDE
+                             ? transposed_descriptor(a + part * OUTSIDE_PART_BYTES + k * 2048, OUTSIDE_PART_BYTES)
+                             : tile_descriptor(a + part * 64 * 128 + k * 32);
+            wgmma<F::COLUMNS, false, F::A_OUTSIDE, F::B_OUTSIDE>(c + piece * F::FRAGMENTS, x, y);
         }
     }
 }
 
-template <bool A_OUTSIDE, bool B_OUTSIDE, typename Output>
-__device__ inline void multiply_products(const HopperProduct &p, uint32_t room, int me)
+// ---- what becomes of the sums: c is a row's, of which a thread has two neighbours in each eight columns
+
+template <typename F>
+__device__ inline void put_row(const HopperProduct &p, const float (*c)[4], int half, int64_t row, int first)
 {
-    uint32_t barriers = room + STAGES * STAGE_BYTES;
-    int tiles = tiles_of(p.m, TILE_ROWS) * tiles_of(p.n, TILE_COLUMNS), slabs = tiles_of(p.k, SLAB);
+    typedef typename F::Result Output;
+#pragma unroll
+    for (int j = 0; j < F::FRAGMENTS; j++) {
+        int64_t column = first + j * 8;
+        if (column < p.n)
+            put_pair((Output *)p.c + row * p.c_pitch + column, c[j][half * 2], c[j][half * 2 + 1], column + 1 < p.n,
+                     p.add);
+    }
+}
+
+template <typename F>
+__device__ inline void put_swiglu(const HopperProduct &p, const float (*c)[4], int half, int64_t row, int first)
+{
+    element *gate_up = (element *)p.c;
+#pragma unroll
+    for (int j = 0; j < F::FRAGMENTS / 2; j++) {
+        int64_t column = first + j * 8;
+        if (column >= p.n)
+            continue;
+        const float *up_sums = c[j + F::FRAGMENTS / 2] + half * 2;
+        Pair<element> gate = {rounded(c[j][half * 2]), rounded(c[j][half * 2 + 1])},
+                      up = {rounded(up_sums[0]), rounded(up_sums[1])};
+        if (gate_up != NULL) {
+            *(Pair<element> *)(gate_up + row * p.c_pitch + column) = gate;
+            *(Pair<element> *)(gate_up + row * p.c_pitch + p.up + column) = up;
+        }
+        *(Pair<element> *)(p.y + row * p.y_pitch + column) =
+            Pair<element>{swiglu(gate.left, up.left), swiglu(gate.right, up.right)};
+    }
+}
+
+template <typename F>
+__device__ inline void put_tile(const HopperProduct &p, const float (*c)[4], ProductTile tile, int me)
+{
+    int thread = (int)threadIdx.x % 128, lane = thread % 32;
+#pragma unroll
+    for (int i = 0; i < 2 * F::PIECES; i++) {
+        int64_t row = tile.row + (me * F::PIECES + i / 2) * 64 + thread / 32 * 16 + i % 2 * 8 + lane / 4;
+        if (row >= p.m)
+            continue;
+        if constexpr (F::SWIGLU)
+            put_swiglu<F>(p, c + i / 2 * F::FRAGMENTS, i % 2, row, tile.column + lane % 4 * 2);
+        else
+            put_row<F>(p, c + i / 2 * F::FRAGMENTS, i % 2, row, tile.column + lane % 4 * 2);
+    }
+}
+
+template <typename F> __device__ inline void multiply_products(const HopperProduct &p, uint32_t room, int me)
+{
+    constexpr int SUMS = F::PIECES * F::FRAGMENTS;
+    uint32_t barriers = room + F::BARRIERS;
+    int tiles = p.down * p.across, slabs = slabs_of(p);
     bool speaks = threadIdx.x % 32 == 0; // for its warp
     Stage<STAGES> stage = {0, 0};
     for (int number = (int)blockIdx.x; number < tiles; number += (int)gridDim.x) {
-        float c[TILE_COLUMNS / 8][4];
+        float c[SUMS][4];
 #pragma unroll
-        for (int j = 0; j < TILE_COLUMNS / 8; j++)
+        for (int j = 0; j < SUMS; j++)
             c[j][0] = c[j][1] = c[j][2] = c[j][3] = 0;
         int before = stage.number; // the stage of the slab before
         for (int slab = 0; slab < slabs; slab++) {
-            uint32_t at = room + stage.number * STAGE_BYTES;
+            uint32_t at = room + stage.number * F::STAGE_BYTES;
             mbarrier_wait(barriers + 8 * (FULL + stage.number), stage.parity);
-            wgmma_hold<TILE_COLUMNS / 8>(c);
+            wgmma_hold<SUMS>(c);
             wgmma_fence();
-            multiply_slab<A_OUTSIDE, B_OUTSIDE>(c, at, at + A_BYTES, me);
+            multiply_slab<F>(c, at, at + F::A_BYTES, me);
             wgmma_commit();
             wgmma_wait<1>(); // the slab before is done with
             if (speaks && slab > 0)
@@ -150,14 +228,14 @@ __device__ inline void multiply_products(const HopperProduct &p, uint32_t room, 
             stage.advance();
         }
         wgmma_wait<0>();
-        wgmma_hold<TILE_COLUMNS / 8>(c);
+        wgmma_hold<SUMS>(c);
         if (speaks)
             mbarrier_arrive(barriers + 8 * (EMPTY + before));
-        put_tile<Output>(p, c, product_tile(p, number), me);
+        put_tile<F>(p, c, product_tile<F>(p, number), me);
     }
 }
 
-template <bool A_OUTSIDE, bool B_OUTSIDE, typename Output>
+template <typename F>
 __global__ void __launch_bounds__(HOPPER_THREADS, 1)
     hopper_product_kernel(const __grid_constant__ CUtensorMap a, const __grid_constant__ CUtensorMap b,
                           const HopperProduct p)
@@ -166,60 +244,107 @@ __global__ void __launch_bounds__(HOPPER_THREADS, 1)
     uint32_t room = shared_address(dynamic_shared_tiles());
     if (threadIdx.x == 0) {
         for (int i = 0; i < 2 * STAGES; i++)
-            mbarrier_init(room + STAGES * STAGE_BYTES + 8 * i, i < EMPTY ? 1 : MULTIPLIERS / 32);
+            mbarrier_init(room + F::BARRIERS + 8 * i, i < EMPTY ? 1 : MULTIPLIERS / 32);
         mbarrier_init_fence();
     }
     __syncthreads();
     if (threadIdx.x < HOPPER_THREADS - MULTIPLIERS) {
         registers_down<40>();
         if (threadIdx.x == 0)
-            load_products<A_OUTSIDE, B_OUTSIDE>(p, &a, &b, room);
+            load_products<F>(p, &a, &b, room);
     } else {
         registers_up<232>();
-        multiply_products<A_OUTSIDE, B_OUTSIDE, Output>(p, room, (int)threadIdx.x / 128 - 1);
+        multiply_products<F>(p, room, (int)threadIdx.x / 128 - 1);
     }
 #endif
 }
 
-template <bool K_OUTSIDE>
-static void describe_operand(CUtensorMap *map, const void *x, int64_t rows, int64_t k, int64_t pitch, int side)
+// ---- the host's side
+
+template <bool K_OUTSIDE, int ROWS>
+static void describe_operand(CUtensorMap *map, const void *x, int64_t rows, int64_t k, int64_t pitch)
 {
     if (K_OUTSIDE)
         describe_matrix(map, (const element *)x, k, rows, pitch, SLAB);
     else
-        describe_matrix(map, (const element *)x, rows, k, pitch, side);
+        describe_matrix(map, (const element *)x, rows, k, pitch, ROWS / 2);
 }
 
-template <bool A_OUTSIDE, bool B_OUTSIDE, typename Output> static void start_hopper(Stream *s, const Product *p)
+// b_rows: more than p's columns where they are gate's and up's
+template <typename F> static void start_tiles(Stream *s, const Product *p, int64_t b_rows, HopperProduct product)
 {
     CUtensorMap a, b;
-    describe_operand<A_OUTSIDE>(&a, p->a, p->m, p->k, p->a_pitch, TILE_ROWS);
-    describe_operand<B_OUTSIDE>(&b, p->b, p->n, p->k, p->b_pitch, TILE_COLUMNS);
-    HopperProduct product = {p->c, p->c_pitch, p->m, p->n, p->k, p->add};
-    int64_t tiles = ceil_divide(p->m, TILE_ROWS) * ceil_divide(p->n, TILE_COLUMNS), most = device_multiprocessors();
-    launch(s, dim3((unsigned)(tiles < most ? tiles : most)), HOPPER_THREADS, ROOM_BYTES,
-           hopper_product_kernel<A_OUTSIDE, B_OUTSIDE, Output>, a, b, product);
+    describe_operand<F::A_OUTSIDE, F::ROWS>(&a, p->a, p->m, p->k, p->a_pitch);
+    describe_operand<F::B_OUTSIDE, F::COLUMNS>(&b, p->b, b_rows, p->k, p->b_pitch);
+    product.down = (int)ceil_divide(p->m, F::ROWS), product.across = (int)ceil_divide(p->n, F::WIDTH);
+    int64_t tiles = (int64_t)product.down * product.across, most = device_multiprocessors();
+    launch(s, dim3((unsigned)(tiles < most ? tiles : most)), HOPPER_THREADS, F::ROOM_BYTES, hopper_product_kernel<F>, a,
+           b, product);
 }
 
-bool hopper_product(Stream *s, const Product *p)
+template <bool A_OUTSIDE, bool B_OUTSIDE, typename Output>
+static void start_hopper(Stream *s, const Product *p, HopperTiling tiling)
+{
+    HopperProduct product = {p->c, p->c_pitch, p->m, p->n, p->k, p->add, 0, NULL, 0, 0, 0};
+    if (tiling.tall)
+        start_tiles<Form<Tall, A_OUTSIDE, B_OUTSIDE, Output>>(s, p, p->n, product);
+    else
+        start_tiles<Form<Wide, A_OUTSIDE, B_OUTSIDE, Output>>(s, p, p->n, product);
+}
+
+bool hopper_product_tiled(Stream *s, const Product *p, HopperTiling tiling)
 {
     if (!hopper_chosen("DEREASON_MATMUL") || p->k == 0)
         return false;
     assert(p->a_pitch % LANES == 0 && p->b_pitch % LANES == 0 && p->c_pitch % 2 == 0);
     if (p->form == MATMUL_BACKWARD_WEIGHT)
-        start_hopper<true, true, float>(s, p);
+        start_hopper<true, true, float>(s, p, tiling);
     else if (p->form == MATMUL_BACKWARD_INPUT)
-        start_hopper<false, true, element>(s, p);
+        start_hopper<false, true, element>(s, p, tiling);
     else if (p->c_is_float)
-        start_hopper<false, false, float>(s, p);
+        start_hopper<false, false, float>(s, p, tiling);
     else
-        start_hopper<false, false, element>(s, p);
+        start_hopper<false, false, element>(s, p, tiling);
     return true;
+}
+
+bool hopper_product(Stream *s, const Product *p)
+{
+    return hopper_product_tiled(s, p, hopper_tiling(p->m, p->n, device_multiprocessors()));
+}
+
+bool hopper_takes_swiglu(const SwigluProduct *p)
+{
+    return hopper_chosen("DEREASON_MATMUL") && p->T > 0 && p->F > 0 && p->C > 0 && p->F % 2 == 0 &&
+           p->x_pitch % LANES == 0 && p->w_pitch % LANES == 0 && p->gate_up_pitch % 2 == 0 && p->y_pitch % 2 == 0;
+}
+
+bool hopper_swiglu_tiled(Stream *s, const SwigluProduct *p, HopperTiling tiling)
+{
+    if (!hopper_takes_swiglu(p))
+        return false;
+    Product product = {};
+    product.m = p->T, product.n = p->F, product.k = p->C;
+    product.a = p->x, product.a_pitch = p->x_pitch, product.b = p->w, product.b_pitch = p->w_pitch;
+    HopperProduct swiglu = {p->gate_up, p->gate_up_pitch, p->T,       p->F, p->C, false,
+                            p->F,       (element *)p->y,  p->y_pitch, 0,    0};
+    if (tiling.tall)
+        start_tiles<Form<Tall, false, false, Swiglu>>(s, &product, 2 * p->F, swiglu);
+    else
+        start_tiles<Form<Wide, false, false, Swiglu>>(s, &product, 2 * p->F, swiglu);
+    return true;
+}
+
+bool hopper_matmul_swiglu(Stream *s, const SwigluProduct *p)
+{
+    return hopper_swiglu_tiled(s, p, hopper_tiling(p->T, 2 * p->F, device_multiprocessors()));
 }
 
 #elif PRECISION_BITS == 16
 
 bool hopper_product(Stream *, const Product *) { return false; }
+bool hopper_takes_swiglu(const SwigluProduct *) { return false; }
+bool hopper_matmul_swiglu(Stream *, const SwigluProduct *) { return false; }
 
 #endif
 

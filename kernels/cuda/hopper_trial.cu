@@ -1,6 +1,6 @@
 // Before a run trusts the kernels for Hopper: do they have the bits of those for any card, here and now? Assemblers
 // have got wgmma wrong without a word (lab/NOTES.md, 2026-11-29), and drivers compile and load what they please. When
-// the card is opened a small ragged batch and three odd products are made both ways, and compared byte for byte. Where
+// the card is opened a small ragged batch and a few odd products are made both ways, and compared byte for byte. Where
 // they differ the others are used, and the run says so. (What it takes no card has said yet.)
 #include "kernels/cuda/hopper.h"
 #include "kernels/cuda/product.cuh"
@@ -103,21 +103,44 @@ static bool attention_agrees(char *memory, int64_t D, bool workspace)
     });
 }
 
-static bool products_agree(char *memory)
+static bool products_agree(char *memory, HopperTiling tiling)
 {
     const int64_t M = 200, N = 328, K = 264;
     Piece piece = {memory, 0};
     element *x = numbers(&piece, M * K, 5), *w = numbers(&piece, N * K, 6), *dy = numbers(&piece, M * N, 7);
     char *results = piece.take<char>(0);
     element *y = piece.take<element>(M * N), *dx = piece.take<element>(M * K);
-    float *dw = piece.take<float>(N * K);
+    float *dw = piece.take<float>(N * K), *logits = piece.take<float>(M * N);
     const Product forward = {MATMUL_FORWARD, M, N, K, x, w, y, K, K, N, false, false},
+                  head = {MATMUL_FORWARD, M, N, K, x, w, logits, K, K, N, true, false},
                   input = {MATMUL_BACKWARD_INPUT, M, K, N, dy, w, dx, N, K, K, false, false},
                   weight = {MATMUL_BACKWARD_WEIGHT, N, K, M, dy, x, dw, N, K, K, true, true};
     return same_bits(results, (size_t)(memory + piece.used - results), [&] {
-        for (const Product *p : {&forward, &input, &weight})
-            if (!hopper_product(NULL, p))
+        for (const Product *p : {&forward, &head, &input, &weight})
+            if (!hopper_product_tiled(NULL, p, tiling))
                 product_own(NULL, p);
+    });
+}
+
+// Gate and up by two products, and SwiGLU behind them, against all three at once
+static bool swiglu_agrees(char *memory, HopperTiling tiling)
+{
+    const int64_t T = 136, F = 200, C = 264;
+    Piece piece = {memory, 0};
+    element *x = numbers(&piece, T * C, 8), *w = numbers(&piece, 2 * F * C, 9), *gate = piece.take<element>(T * F),
+            *up = piece.take<element>(T * F);
+    char *results = piece.take<char>(0);
+    element *y = piece.take<element>(T * F), *gate_up = piece.take<element>(T * 2 * F);
+    const SwigluProduct swiglu = {T, F, C, x, w, gate_up, y, C, C, 2 * F, F};
+    const Product both = {MATMUL_FORWARD, T, 2 * F, C, x, w, gate_up, C, C, 2 * F, false, false},
+                  of_gate = {MATMUL_FORWARD, T, F, C, x, w, gate, C, C, F, false, false},
+                  of_up = {MATMUL_FORWARD, T, F, C, x, w + F * C, up, C, C, F, false, false};
+    return same_bits(results, (size_t)(memory + piece.used - results), [&] {
+        if (hopper_swiglu_tiled(NULL, &swiglu, tiling))
+            return;
+        for (const Product *p : {&both, &of_gate, &of_up})
+            product_own(NULL, p);
+        swiglu_forward(NULL, Tensor{y, T, F}, Tensor{gate, T, F}, Tensor{up, T, F});
     });
 }
 
@@ -144,8 +167,9 @@ void hopper_try(void)
     if (attention)
         attention_differs = !attention_agrees(memory, 64, true) || !attention_agrees(memory, 128, true) ||
                             !attention_agrees(memory, 128, false);
-    if (products)
-        products_differ = !products_agree(memory);
+    for (bool tall : {false, true})
+        if (products && !(products_agree(memory, {tall}) && swiglu_agrees(memory, {tall})))
+            products_differ = true;
     cudaFree(memory);
     const char *const what[2] = {attention_differs ? "attention" : NULL, products_differ ? "our matrix product" : NULL};
     for (const char *name : what)

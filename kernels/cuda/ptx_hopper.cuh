@@ -154,6 +154,10 @@ template <int Pieces> __device__ inline void wgmma_hold(uint32_t (*a)[4])
 #define NAMES_32 "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, " TEN(1) TEN(2) "%30, %31}"
 #define NAMES_64 "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, " TEN(1) TEN(2) TEN(3) TEN(4) TEN(5) "%60, %61, %62, %63}"
 
+#define NAMES_80                                                                                                       \
+    "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, " TEN(1) TEN(2) TEN(3) TEN(4) TEN(5) TEN(6) "%70, %71, %72, %73, %74, "  \
+                                                                                          "%75, %76, %77, %78, %79}"
+
 #define NAMES_128                                                                                                      \
     "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, " TEN(1) TEN(2) TEN(3) TEN(4) TEN(5) TEN(6) TEN(7) TEN(8) TEN(9) TEN(10) \
         TEN(11) "%120, %121, %122, %123, %124, %125, %126, %127}"
@@ -161,12 +165,19 @@ template <int Pieces> __device__ inline void wgmma_hold(uint32_t (*a)[4])
 template <int Columns, bool First, bool ATransposed = false, bool BTransposed = false>
 __device__ inline void wgmma(float (*c)[4], uint64_t a, uint64_t b)
 {
-    static_assert(Columns == 64 || Columns == 128 || Columns == 256, "more shapes when they are needed");
+    static_assert(Columns == 64 || Columns == 128 || Columns == 160 || Columns == 256,
+                  "more shapes when they are needed");
     if constexpr (Columns == 64)
         asm volatile("{\n.reg .pred adds;\nsetp.ne.b32 adds, %34, 0;\n"
                      "wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 " NAMES_32
                      ", %32, %33, adds, 1, 1, %35, %36;\n}\n"
                      : C16(0), C16(4)
+                     : "l"(a), "l"(b), "n"(!First), "n"(ATransposed), "n"(BTransposed));
+    else if constexpr (Columns == 160)
+        asm volatile("{\n.reg .pred adds;\nsetp.ne.b32 adds, %82, 0;\n"
+                     "wgmma.mma_async.sync.aligned.m64n160k16.f32.bf16.bf16 " NAMES_80
+                     ", %80, %81, adds, 1, 1, %83, %84;\n}\n"
+                     : C16(0), C16(4), C16(8), C16(12), C16(16)
                      : "l"(a), "l"(b), "n"(!First), "n"(ATransposed), "n"(BTransposed));
     else if constexpr (Columns == 256)
         asm volatile("{\n.reg .pred adds;\nsetp.ne.b32 adds, %130, 0;\n"
@@ -204,6 +215,7 @@ template <int Columns, bool BTransposed> __device__ inline void wgmma(float (*c)
 #undef TEN
 #undef NAMES_32
 #undef NAMES_64
+#undef NAMES_80
 #undef NAMES_128
 
 #endif

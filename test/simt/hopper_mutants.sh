@@ -91,10 +91,16 @@ product: the wait for the last slab|product|wgmma_wait<0>();|;
 product: the wait for a full stage|product|mbarrier_wait(barriers + 8 * (FULL + stage.number), stage.parity);|;
 product: the wait for an empty stage|product|mbarrier_wait(barriers + 8 * (EMPTY + stage.number), stage.parity ^ 1);|;
 product: the stage before given back, not this one|product|if (speaks && slab > 0)|before = stage.number; if (speaks && slab > 0)
-product: bytes that are expected|product|mbarrier_expect(full, STAGE_BYTES);|mbarrier_expect(full, A_BYTES);
+product: bytes that are expected|product|mbarrier_expect(full, F::STAGE_BYTES);|mbarrier_expect(full, F::A_BYTES);
 product: barriers that copies know|product|mbarrier_init_fence();|;
 product: the last stage given back|product|1:if (speaks)|if (false)
-product: k that ends inside a slab|product|describe_matrix(map, (const element *)x, rows, k, pitch, side);|describe_matrix(map, (const element *)x, rows, (k + 63) / 64 * 64, pitch, side);
+product: k that ends inside a slab|product|describe_matrix(map, (const element *)x, rows, k, pitch, ROWS / 2);|describe_matrix(map, (const element *)x, rows, (k + 63) / 64 * 64, pitch, ROWS / 2);
+product: parts of 64 rows of a tall tile|product|int part = me * F::PIECES + piece;|int part = me + piece;
+product: a third part where parts do not halve|product|(Tile::COLUMNS + PART_COLUMNS - 1) / PART_COLUMNS * PART_COLUMNS|Tile::COLUMNS / PART_COLUMNS * PART_COLUMNS
+SwiGLU: up's rows of the weight|product|F::SWIGLU ? (int)p.up : F::COLUMNS / 2|F::COLUMNS / 2
+SwiGLU: up's rows counted as rows of the weight|product|1:(s, &product, 2 * p->F, swiglu);|(s, &product, p->F, swiglu);
+SwiGLU: gate rounded before|product|swiglu(gate.left, up.left)|rounded(c[j][half * 2] / (1.0f + expf(-c[j][half * 2])) * widen(up.left))
+SwiGLU: nothing where nobody wants gate and up|product|if (gate_up != NULL) {|if (true) {
 descriptors: the two distances|ptx|(uint64_t)(halves >> 4) << 16|(uint64_t)(1024 >> 4) << 16
 descriptors: groups of eight rows|ptx|(uint64_t)(1024 >> 4) << 32|(uint64_t)(2048 >> 4) << 32
 END
@@ -128,7 +134,7 @@ replace() {
 # one mutant: its name, source, FROM and TO
 try() {
     local what=$1 file from=$3 to=$4 folder sources source only=attention
-    [ "$2" != product ] || only=matmul
+    [ "$2" != product ] || only=hopper_matmul
     file=$(file_of "$2")
     folder=$work/$(echo "$what" | tr -c 'a-z0-9\n' '_')
     mkdir -p "$folder/kernels/cuda"
