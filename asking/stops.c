@@ -50,11 +50,9 @@ size_t stop_texts_cut(const StopTexts *s, const char *text, size_t size)
     return size;
 }
 
-bool stop_texts_watch(void *stops, uint64_t tag, int32_t sample, const int32_t *ids, int64_t count)
+bool stop_texts_watch(void *stops, const GenerationResult *so_far)
 {
-    (void)tag;
-    (void)sample;
-    return stop_texts_met(stops, ids, count);
+    return stop_texts_met(stops, so_far->ids, so_far->count);
 }
 
 static bool is_among(const int32_t *end, int64_t count, int32_t id)

@@ -18,7 +18,7 @@ bool stop_texts_met(const StopTexts *stops, const int32_t *ids, int64_t count);
 size_t stop_texts_cut(const StopTexts *stops, const char *text, size_t size);
 
 // A GenerationWatch, with the texts as its context.
-bool stop_texts_watch(void *stops, uint64_t tag, int32_t sample, const int32_t *ids, int64_t count);
+bool stop_texts_watch(void *stops, const GenerationResult *so_far);
 
 // The text of a response, without the token (one of the `end` ones) or the text that ended it; in scratch, until that
 // is used again.

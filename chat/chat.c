@@ -77,9 +77,11 @@ static volatile sig_atomic_t interrupted;
 
 static void on_interrupt(int number) { interrupted = 1; }
 
-static bool take_token(void *context, uint64_t tag, int32_t sample, const int32_t *ids, int64_t count)
+static bool take_token(void *context, const GenerationResult *so_far)
 {
     Chat *c = context;
+    const int32_t *ids = so_far->ids;
+    int64_t count = so_far->count;
     bool ends = false;
     for (int64_t i = 0; i < c->session->files.stop_count; i++)
         ends = ends || ids[count - 1] == c->session->files.stop[i];

@@ -198,7 +198,7 @@ void engine_prefix_release(Engine *e, Sequence *prefix)
         sequence_release(e, prefix);
 }
 
-// ---- steps and results
+// ---- giving up
 
 static void count_pages(Engine *e)
 {
@@ -207,6 +207,57 @@ static void count_pages(Engine *e)
     s->pages_most = s->pages_in_use > s->pages_most ? s->pages_in_use : s->pages_most;
     s->sequences_running = (int64_t)e->running.count;
 }
+
+static bool has_tag(const Sequence *s, uint64_t tag) { return s->settings != NULL && s->settings->request.tag == tag; }
+
+// Those of a list that is in no order, or whose order its heap makes again.
+static void cancel_listed(Engine *e, SequenceList *list, uint64_t tag)
+{
+    size_t count = list->count;
+    list->count = 0;
+    for (size_t i = 0; i < count; i++) {
+        Sequence *s = list->items[i];
+        if (has_tag(s, tag))
+            sequence_free(e, s);
+        else if (list == &e->waiting)
+            waiting_push(e, s);
+        else
+            list_add(list, s);
+    }
+}
+
+static void cancel(Engine *e, Sequence *s)
+{
+    s->finished = s->cancelled = true;
+    if (s->running)
+        stop_running(e, s);
+}
+
+// What a queued pass has rows of is freed when that pass has landed, or it may be running: both are found here.
+void engine_cancel(Engine *e, uint64_t tag)
+{
+    cancel_listed(e, &e->waiting, tag);
+    cancel_listed(e, &e->finished, tag);
+    for (int n = 0; n < e->queued; n++) {
+        const Flight *f = &e->flights[(e->first + n) % PASSES_IN_FLIGHT];
+        for (int64_t i = 0; i < f->batch.sampled + f->probed_count; i++) {
+            Sequence *s = i < f->batch.sampled ? f->sampled[i] : f->probed[i - f->batch.sampled];
+            if (has_tag(s, tag))
+                cancel(e, s);
+        }
+    }
+    for (size_t i = 0; i < e->running.count;) {
+        Sequence *s = e->running.items[i++];
+        if (!has_tag(s, tag))
+            continue;
+        stop_running(e, s);
+        sequence_free(e, s);
+        i = 0; // a prefix that nobody else shares has left the list, too
+    }
+    count_pages(e);
+}
+
+// ---- steps and results
 
 bool engine_step(Engine *e)
 {
@@ -237,15 +288,7 @@ bool engine_next(Engine *e, GenerationResult *result)
         return false;
     Sequence *s = e->fetched = e->finished.items[0];
     list_remove(&e->finished, s);
-    *result = (GenerationResult){.tag = s->settings->request.tag,
-                                 .sample = s->sample,
-                                 .reason = s->reason,
-                                 .count = s->count - s->prompt,
-                                 .ids = s->tokens + s->prompt,
-                                 .logprob = s->logprob,
-                                 .processed = s->processed,
-                                 .entropy = s->entropy,
-                                 .probe = s->probe};
+    *result = result_of(s);
     return true;
 }
 

@@ -26,8 +26,24 @@ extern "C" {
 typedef struct Engine Engine;
 typedef struct Sequence Sequence;
 
-// Called with all tokens of a sample so far, after each new one: true ends the sample there. Called from engine_step.
-typedef bool (*GenerationWatch)(void *context, uint64_t tag, int32_t sample, const int32_t *ids, int64_t count);
+typedef enum FinishReason { FINISH_STOP, FINISH_LENGTH } FinishReason;
+
+// The result of one sample. Its memory is valid until the next engine_next, engine_step, engine_cancel or engine_close.
+typedef struct GenerationResult {
+    uint64_t tag;
+    int32_t sample;
+    FinishReason reason;
+    int64_t count;          // tokens, including the one that ended it
+    const int32_t *ids;     // (count)
+    const float *logprob;   // (count) of logits / temperature over the live columns (temperature 1 when greedy)
+    const float *processed; // (count) the same after top_k, top_p and min_p
+    const float *entropy;   // (count) of logits / temperature, in nats
+    const float *probe;     // (probe_count) at temperature 1
+} GenerationResult;
+
+// Called with a sample's result so far, after each new token: true ends the sample there. Called from engine_step; its
+// memory is valid until it returns.
+typedef bool (*GenerationWatch)(void *context, const GenerationResult *so_far);
 
 typedef struct GenerationRequest {
     uint64_t tag;      // the caller's own: returned with every result
@@ -49,21 +65,6 @@ typedef struct GenerationRequest {
     GenerationWatch watch; // or NULL
     void *watch_context;
 } GenerationRequest;
-
-typedef enum FinishReason { FINISH_STOP, FINISH_LENGTH } FinishReason;
-
-// The result of one sample. Its memory is valid until the next engine_next, engine_step or engine_close.
-typedef struct GenerationResult {
-    uint64_t tag;
-    int32_t sample;
-    FinishReason reason;
-    int64_t count;          // tokens, including the one that ended it
-    const int32_t *ids;     // (count)
-    const float *logprob;   // (count) of logits / temperature over the live columns (temperature 1 when greedy)
-    const float *processed; // (count) the same after top_k, top_p and min_p
-    const float *entropy;   // (count) of logits / temperature, in nats
-    const float *probe;     // (probe_count) at temperature 1
-} GenerationResult;
 
 typedef struct EngineStatistics {
     int64_t prompt_tokens, sampled_tokens; // computed; a shared prompt counts once, a recomputed one again
@@ -90,6 +91,9 @@ bool engine_add(Engine *engine, const GenerationRequest *request);
 // caller releases it; requests that use it keep it alive.
 Sequence *engine_prefix(Engine *engine, Sequence *prefix, const int32_t *ids, int64_t count);
 void engine_prefix_release(Engine *engine, Sequence *prefix);
+
+// Ends all samples with this tag, waiting, running or finished: their pages are free at once, and no result comes.
+void engine_cancel(Engine *engine, uint64_t tag);
 
 bool engine_step(Engine *engine); // after a failure the engine cannot be used
 bool engine_next(Engine *engine, GenerationResult *result);

@@ -39,7 +39,7 @@ struct Sequence {
     int64_t arrival;  // order in which it came
     bool started;     // it has run before: it goes first when it waits again
     int64_t in_queue; // rows of passes whose results have not been read
-    bool finished;
+    bool finished, cancelled; // cancelled: nobody waits for its result
     FinishReason reason;
     float *logprob, *processed, *entropy, *probe; // of tokens[prompt...]
     size_t logprob_capacity, processed_capacity, entropy_capacity;
@@ -92,6 +92,7 @@ void sequence_release(Engine *engine, Sequence *beginning); // drops one referen
 void sequence_free(Engine *engine, Sequence *sequence);     // neither running nor in a list
 void settings_release(Settings *settings);                  // drops one reference; NULL is fine
 void stop_running(Engine *engine, Sequence *sequence);      // gives back its slot and pages
+GenerationResult result_of(const Sequence *sequence);
 void evict(Engine *engine, Sequence *beginning);            // takes an idle beginning's pages
 
 // ---- engine_admit.c

@@ -50,6 +50,19 @@ void evict(Engine *e, Sequence *beginning)
     give_pages_back(e, beginning);
 }
 
+GenerationResult result_of(const Sequence *s)
+{
+    return (GenerationResult){.tag = s->settings->request.tag,
+                              .sample = s->sample,
+                              .reason = s->reason,
+                              .count = s->count - s->prompt,
+                              .ids = s->tokens + s->prompt,
+                              .logprob = s->logprob,
+                              .processed = s->processed,
+                              .entropy = s->entropy,
+                              .probe = s->probe};
+}
+
 // ---- references
 
 void settings_release(Settings *settings)

@@ -93,8 +93,10 @@ static bool stops(const Sequence *s)
     for (int64_t i = 0; i < r->stop_count; i++)
         if (token == r->stop[i])
             return true;
-    return r->watch != NULL &&
-           r->watch(r->watch_context, r->tag, s->sample, s->tokens + s->prompt, s->count - s->prompt);
+    if (r->watch == NULL)
+        return false;
+    GenerationResult so_far = result_of(s);
+    return r->watch(r->watch_context, &so_far);
 }
 
 static void finish(Engine *e, Sequence *s, FinishReason reason)
@@ -105,12 +107,14 @@ static void finish(Engine *e, Sequence *s, FinishReason reason)
         stop_running(e, s);
 }
 
-// When no queued pass has rows of it: moved to the finished or back to the waiting ones.
+// When no queued pass has rows of it: moved to the finished or back to the waiting ones; freed, if it was cancelled.
 static void settle(Engine *e, Sequence *s)
 {
     if (s->in_queue > 0 || (!s->finished && s->running))
         return;
-    if (s->finished)
+    if (s->cancelled)
+        sequence_free(e, s);
+    else if (s->finished)
         list_add(&e->finished, s);
     else
         waiting_push(e, s);
@@ -145,6 +149,11 @@ static bool take_probed(Engine *e, const Flight *f, int64_t number, int64_t *row
     int64_t count = s->settings->request.probe_count;
     s->in_queue--;
     s->pending--;
+    if (s->cancelled) {
+        *row += count;
+        settle(e, s);
+        return true;
+    }
     s->probe = allocate((size_t)count, sizeof *s->probe);
     TRY(s->probe != NULL);
     for (int64_t i = 0; i < count; i++) {

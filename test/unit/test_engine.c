@@ -285,10 +285,10 @@ static void probed_tokens_have_the_trainers_logprobs(void **state)
     model_close(&m);
 }
 
-static bool stop_at_seven(void *context, uint64_t tag, int32_t sample, const int32_t *ids, int64_t count)
+static bool stop_at_seven(void *context, const GenerationResult *so_far)
 {
     (*(int64_t *)context)++;
-    return count == 7;
+    return so_far->count == 7 && so_far->logprob[6] < 0;
 }
 
 static void a_watch_sees_every_token_and_may_end_a_sample(void **state)
@@ -314,6 +314,50 @@ static void a_watch_sees_every_token_and_may_end_a_sample(void **state)
         }
         assert_int_equal(seen, 21);
         free(s);
+        engine_close(e);
+        model_close(&m);
+    }
+}
+
+// Some of many are cancelled at some pass, as the 3rd is while it waits; the others have the bits that they have alone,
+// and at the end all pages but the reserved one are free.
+static void what_is_cancelled_gives_its_pages_back_and_leaves_the_others_alone(void **state)
+{
+    enum { ALL = 24, LATER = 40 };
+    const CacheLimits cache = {.tokens = 64, .rows = 12, .sequences = 8, .positions = 400, .pages = 40};
+    static int32_t calm[ALL][2][LATER];
+    for (int round = 0; round < 6; round++) { // round 0 cancels nothing
+        Model m;
+        GenerationResult result;
+        open_model(&m, &cache);
+        Engine *e = engine_open(&m, LIVE);
+        e->ahead = round % 2;
+        for (int64_t n = 0; n < ALL; n++) {
+            Simple *s = simple_request(n, 0, 10 + 9 * n, LATER);
+            s->request.samples = 1 + (int32_t)(n % 2);
+            assert_ok(engine_add(e, &s->request));
+            free(s);
+        }
+        int64_t results = 0, passes = 0;
+        while (!engine_empty(e)) {
+            assert_ok(engine_step(e));
+            if (round > 0 && ++passes % round == 0 && passes / round <= 2 * ALL) {
+                int64_t before = engine_statistics(e).pages_in_use;
+                engine_cancel(e, (uint64_t)(passes / round / 2 * 2 % ALL)); // the even ones, twice
+                assert_true(engine_statistics(e).pages_in_use <= before);
+            }
+            while (engine_next(e, &result)) {
+                assert_int_equal(result.count, LATER);
+                if (round == 0)
+                    memcpy(calm[result.tag][result.sample], result.ids, sizeof calm[0][0]);
+                else
+                    assert_memory_equal(calm[result.tag][result.sample], result.ids, sizeof calm[0][0]);
+                results++;
+            }
+        }
+        assert_true(round == 0 ? results == ALL * 3 / 2 : results >= ALL && results < ALL * 3 / 2);
+        assert_int_equal(e->pages.free_count, cache.pages - 1);
+        assert_int_equal(e->sequences, 0);
         engine_close(e);
         model_close(&m);
     }
@@ -512,6 +556,7 @@ int main(void)
         cmocka_unit_test(samples_keep_company_with_those_of_their_own_prompt),
         cmocka_unit_test(probed_tokens_have_the_trainers_logprobs),
         cmocka_unit_test(a_watch_sees_every_token_and_may_end_a_sample),
+        cmocka_unit_test(what_is_cancelled_gives_its_pages_back_and_leaves_the_others_alone),
         cmocka_unit_test(what_cannot_be_answered_is_refused),
         cmocka_unit_test(a_response_ends_where_the_context_does),
         cmocka_unit_test(thousands_of_requests_leave_nothing_behind),
