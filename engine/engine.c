@@ -51,7 +51,7 @@ static void drop_flight(Engine *e, Flight *f)
 {
     e->model->kernels->event_wait(f->event);
     for (int64_t i = 0; i < f->batch.sampled + f->probed_count; i++) {
-        Sequence *s = i < f->batch.sampled ? f->sampled[i] : f->probed[i - f->batch.sampled];
+        Sequence *s = i < f->batch.sampled ? f->sampled[i] : f->probed[i - f->batch.sampled].sequence;
         if (--s->in_queue == 0 && !s->running)
             sequence_free(e, s);
     }
@@ -104,6 +104,21 @@ static bool check_ids(const Engine *e, const char *what, const int32_t *ids, int
     return true;
 }
 
+// Whether what it asks for beside tokens has memory; a column that is not live has no log-probability.
+static bool check_scoring(const Engine *e, const GenerationRequest *r)
+{
+    const CacheLimits *l = &e->model->limits.cache;
+    bool planned = (!r->score || l->rows > l->sequences) && (r->top == 0 || l->whole > 0);
+    if (!planned || r->top < 0 || r->top > e->n_live || (r->score && (r->samples != 1 || r->probe_count > 0)))
+        return fail("candidates or a scored prompt are asked for that were not planned for");
+    for (int64_t i = 1; r->score && i < r->prompt_count; i++)
+        if (r->prompt[i] >= e->n_live)
+            return fail("token %" PRId64 " is id %" PRId32 ", and only %" PRId64
+                        " of the vocabulary rows have a meaning",
+                        i, r->prompt[i], e->n_live);
+    return true;
+}
+
 static bool check_request(const Engine *e, const GenerationRequest *r)
 {
     if (r->prompt_count < 1)
@@ -115,6 +130,7 @@ static bool check_request(const Engine *e, const GenerationRequest *r)
     int64_t most = e->model->limits.cache.rows - e->model->limits.cache.sequences;
     if (r->probe_count > most)
         return fail("%" PRId64 " tokens are asked for after a prompt, planned for %" PRId64, r->probe_count, most);
+    TRY(check_scoring(e, r));
     return check_ids(e, "token", r->prompt, r->prompt_count) &&
            check_ids(e, "a probed token", r->probe, r->probe_count);
 }
@@ -151,6 +167,10 @@ static bool add_sample(Engine *e, Settings *settings, Sequence *beginning, int32
     TRY(s != NULL);
     s->settings = settings;
     settings->users++;
+    if (!sequence_scores(s)) {
+        sequence_free(e, s);
+        return false;
+    }
     s->sample = sample;
     s->arrival = e->arrivals++;
     waiting_push(e, s);
@@ -163,7 +183,7 @@ bool engine_add(Engine *e, const GenerationRequest *r)
     TRY(check_request(e, r));
     Settings *settings = settings_new(e, r);
     TRY(settings != NULL);
-    Sequence *beginning = r->prefix;
+    Sequence *beginning = r->score ? NULL : r->prefix;
     bool together = r->samples > 1 && r->prompt_count > 1;
     if (together)
         beginning = engine_prefix(e, r->prefix, r->prompt, r->prompt_count - 1);
@@ -241,7 +261,7 @@ void engine_cancel(Engine *e, uint64_t tag)
     for (int n = 0; n < e->queued; n++) {
         const Flight *f = &e->flights[(e->first + n) % PASSES_IN_FLIGHT];
         for (int64_t i = 0; i < f->batch.sampled + f->probed_count; i++) {
-            Sequence *s = i < f->batch.sampled ? f->sampled[i] : f->probed[i - f->batch.sampled];
+            Sequence *s = i < f->batch.sampled ? f->sampled[i] : f->probed[i - f->batch.sampled].sequence;
             if (has_tag(s, tag))
                 cancel(e, s);
         }

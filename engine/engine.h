@@ -26,6 +26,12 @@ extern "C" {
 typedef struct Engine Engine;
 typedef struct Sequence Sequence;
 
+// A token that could have come, and its log-probability.
+typedef struct Candidate {
+    int32_t id;
+    float logprob;
+} Candidate;
+
 typedef enum FinishReason { FINISH_STOP, FINISH_LENGTH } FinishReason;
 
 // The result of one sample. Its memory is valid until the next engine_next, engine_step, engine_cancel or engine_close.
@@ -39,6 +45,10 @@ typedef struct GenerationResult {
     const float *processed; // (count) the same after top_k, top_p and min_p
     const float *entropy;   // (count) of logits / temperature, in nats
     const float *probe;     // (probe_count) at temperature 1
+    const Candidate *top;   // (count, top) the likeliest, in falling order
+    // of a prompt that is scored (prompt_count), at temperature 1; nothing is known of its first token
+    const float *prompt_logprob;
+    const Candidate *prompt_top; // (prompt_count, top)
 } GenerationResult;
 
 // Called with a sample's result so far, after each new token: true ends the sample there. Called from engine_step; its
@@ -62,6 +72,8 @@ typedef struct GenerationRequest {
     const int32_t
         *probe; // (probe_count) or NULL: instead of generating, the log-probability of each of these after the prompt
     int64_t probe_count;
+    bool score;  // also the log-probabilities of its prompt's tokens; its prompt is not shared, and it has one sample
+    int32_t top; // also so many candidates for each token, scored ones too; 0: none
     GenerationWatch watch; // or NULL
     void *watch_context;
 } GenerationRequest;
@@ -84,6 +96,8 @@ bool engine_has_room(const Engine *engine);   // false when enough are waiting t
 bool engine_empty(const Engine *engine);      // nothing waits, runs or remains to be fetched
 
 // Copies what it needs. False after fail(): an empty prompt, one that leaves no room for a token, an unknown id.
+// Candidates are found in logits of the activation type. Their log-probabilities are that of the token that came, plus
+// the difference of the two logits: in fp32 the head's own but for the last bit, in bf16 to a logit's rounding.
 bool engine_add(Engine *engine, const GenerationRequest *request);
 
 // A prefix of several requests, computed when the first of them runs; each shares as many of its tokens as its prompt

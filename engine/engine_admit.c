@@ -213,37 +213,67 @@ static int64_t tokens_left(const Sequence *s)
     return s->count + s->pending - s->computed;
 }
 
-static void ask_head(Engine *e, Flight *f, Sequence *s, int32_t row)
+// A row of the pass's logits for the host, where the request wants candidates.
+static int64_t ask_whole(PagedBatch *b, const GenerationRequest *r, int64_t row)
+{
+    if (r->top > 0)
+        b->whole_rows[b->whole++] = (int32_t)row;
+    return b->whole - 1;
+}
+
+static void ask_probes(Flight *f, Sequence *s, Probes probes, const int32_t *targets, int64_t row, int64_t step)
+{
+    PagedBatch *b = &f->batch;
+    probes.sequence = s;
+    probes.whole = b->whole;
+    for (int64_t i = 0; i < probes.count; i++) {
+        f->probe_rows[b->probed] = (int32_t)(row + i * step);
+        b->targets[b->probed++] = targets[i];
+        if (probes.first > 0)
+            ask_whole(b, &s->settings->request, row + i * step);
+    }
+    f->probed[f->probed_count++] = probes;
+    s->in_queue++;
+}
+
+static void ask_head(Flight *f, Sequence *s, int64_t row)
 {
     PagedBatch *b = &f->batch;
     const GenerationRequest *r = &s->settings->request;
-    if (r->probe_count > 0) {
-        f->probed[f->probed_count++] = s;
-        for (int64_t i = 0; i < r->probe_count; i++) {
-            f->probe_rows[b->probed] = row;
-            b->targets[b->probed++] = r->probe[i];
-        }
-    } else {
-        b->sampling[b->sampled] = (SampleRow){.seed = r->seed,
-                                              .request = r->id,
-                                              .sample = s->sample,
-                                              .position = (int32_t)(s->count + s->pending),
-                                              .temperature = r->temperature,
-                                              .top_p = r->top_p,
-                                              .min_p = r->min_p,
-                                              .top_k = r->top_k};
-        b->rows[b->sampled] = row;
-        b->slots[b->sampled] = s->slot;
-        f->sampled[b->sampled++] = s;
-    }
     s->pending++;
+    if (r->probe_count > 0) {
+        ask_probes(f, s, (Probes){.count = r->probe_count}, r->probe, row, 0);
+        return;
+    }
+    b->sampling[b->sampled] = (SampleRow){.seed = r->seed,
+                                          .request = r->id,
+                                          .sample = s->sample,
+                                          .position = (int32_t)(s->count + s->pending - 1),
+                                          .temperature = r->temperature,
+                                          .top_p = r->top_p,
+                                          .min_p = r->min_p,
+                                          .top_k = r->top_k};
+    b->rows[b->sampled] = (int32_t)row;
+    b->slots[b->sampled] = s->slot;
+    f->whole[b->sampled] = ask_whole(b, r, row);
+    f->sampled[b->sampled++] = s;
     s->in_queue++;
+}
+
+// Of its next n tokens, those that a token of a scored prompt comes after.
+static int64_t scored_of(const Sequence *s, int64_t n)
+{
+    bool scores = s->settings != NULL && s->settings->request.score;
+    return scores ? larger(0, smaller(n, s->prompt - 1 - s->computed)) : 0;
 }
 
 // Adds its next n tokens, after those already in the pass.
 static void place(Engine *e, Flight *f, Sequence *s, int64_t n)
 {
     PagedBatch *b = &f->batch;
+    int64_t scored = scored_of(s, n), first = s->computed + 1;
+    if (scored > 0)
+        ask_probes(f, s, (Probes){.first = first, .count = scored}, s->tokens + first, b->tokens, 1);
     for (int64_t i = s->computed; i < s->computed + n; i++) {
         b->ids[b->tokens] = i < s->count ? s->tokens[i] : -1 - s->slot;
         b->positions[b->tokens++] = (int32_t)i;
@@ -258,7 +288,7 @@ static void place(Engine *e, Flight *f, Sequence *s, int64_t n)
     else
         e->statistics.prompt_tokens += s->computed < s->count ? n : n - 1;
     if (s->settings != NULL && s->computed == s->count + s->pending)
-        ask_head(e, f, s, (int32_t)b->tokens - 1);
+        ask_head(f, s, b->tokens - 1);
 }
 
 static bool own_pages(Engine *e, Flight *f, Sequence *s, int64_t n, bool *owned)
@@ -292,21 +322,28 @@ static int64_t room_for_prompts(const Engine *e)
     return room;
 }
 
-// Tokens of s for this pass: a sequence that decodes always has room, a piece of a prompt gets the rest. The last piece
-// of a probed prompt needs rows of the head, and waits when they are used up.
+// Tokens of s for this pass: a sequence that decodes always has room, a piece of a prompt gets the rest. What wants rows
+// of the head beside the one that samples, for probes, scores and candidates, gets no more tokens than there are rows.
 static int64_t share_of(const Engine *e, const Flight *f, const Sequence *s, int64_t room)
 {
+    const CacheLimits *l = &e->model->limits.cache;
+    const PagedBatch *b = &f->batch;
     int64_t left = tokens_left(s), n = left <= 1 || left < room ? left : room;
-    int64_t probes = s->settings == NULL ? 0 : s->settings->request.probe_count;
-    bool probed = n == left && probes > 0;
-    return probed && f->batch.probed + probes > e->model->limits.cache.rows - e->model->limits.cache.sequences ? n - 1
-                                                                                                               : n;
+    if (s->settings == NULL || n <= 0)
+        return n;
+    const GenerationRequest *r = &s->settings->request;
+    int64_t rows = l->rows - l->sequences - b->probed, whole = l->whole - b->whole;
+    if (n == left && r->probe_count > rows)
+        return n - 1;
+    if (scored_of(s, n) > 0)
+        n = smaller(n, r->top > 0 ? smaller(rows, whole) : rows);
+    return r->top > 0 && n == left && whole < 1 ? n - 1 : n;
 }
 
 bool place_running(Engine *e, Flight *f)
 {
     PagedBatch *b = &f->batch;
-    b->tokens = b->sequences = b->sampled = b->probed = b->copies = f->probed_count = 0;
+    b->tokens = b->sequences = b->sampled = b->probed = b->whole = b->copies = f->probed_count = 0;
     b->starts[0] = 0;
     int64_t room = room_for_prompts(e);
     for (size_t i = 0; i < e->running.count; i++) {

@@ -35,14 +35,18 @@ struct Sequence {
     int64_t used;       // the pass in which it last ran, or was shared
 
     bool running;
-    int32_t slot;     // of a running sample: where the device keeps its last token
-    int64_t arrival;  // order in which it came
-    bool started;     // it has run before: it goes first when it waits again
-    int64_t in_queue; // rows of passes whose results have not been read
+    int32_t slot;             // of a running sample: where the device keeps its last token
+    int64_t arrival;          // order in which it came
+    bool started;             // it has run before: it goes first when it waits again
+    int64_t in_queue;         // rows of passes whose results have not been read
     bool finished, cancelled; // cancelled: nobody waits for its result
     FinishReason reason;
     float *logprob, *processed, *entropy, *probe; // of tokens[prompt...]
     size_t logprob_capacity, processed_capacity, entropy_capacity;
+    Candidate *top; // likewise, request.top each
+    size_t top_capacity;
+    float *prompt_logprob; // (prompt) where it is scored
+    Candidate *prompt_top; // (prompt, request.top)
 };
 
 // A list of sequences: the heap of waiting ones, the array of running ones, ...
@@ -51,13 +55,23 @@ typedef struct SequenceList {
     size_t count, capacity;
 } SequenceList;
 
+// Rows of a pass with the log-probabilities of given tokens: those that a request probes, or the tokens first .. first +
+// count - 1 of a prompt that is scored.
+typedef struct Probes {
+    Sequence *sequence;
+    int64_t first, count; // first 0: the request's probes
+    int64_t whole;        // the first one's row of logits, if candidates are wanted
+} Probes;
+
 // A queued pass: its inputs, its results, and the sequences of its rows.
 typedef struct Flight {
     PagedBatch batch;
     PagedResults results;
     Event *event;
-    Sequence **sampled, **probed; // (batch.sampled), (probed_count)
-    int32_t *probe_rows;          // (batch.probed) rows of the batch, until they are placed after the sampled ones
+    Sequence **sampled;  // (batch.sampled)
+    int64_t *whole;      // (batch.sampled) the row of logits, where candidates are wanted
+    Probes *probed;      // (probed_count)
+    int32_t *probe_rows; // (batch.probed) rows of the batch, until they are placed after the sampled ones
     int64_t probed_count;
 } Flight;
 
@@ -88,12 +102,13 @@ void list_remove(SequenceList *list, const Sequence *sequence); // keeps the ord
 // count tokens, of which an equal prefix is shared with `parent` (may be NULL). The last token is never shared, because
 // the head must run on it. NULL after fail().
 Sequence *sequence_new(Engine *engine, Sequence *parent, const int32_t *ids, int64_t count);
+bool sequence_scores(Sequence *sequence);                   // memory for its prompt's scores, where they are asked for
 void sequence_release(Engine *engine, Sequence *beginning); // drops one reference; the last one frees it
 void sequence_free(Engine *engine, Sequence *sequence);     // neither running nor in a list
 void settings_release(Settings *settings);                  // drops one reference; NULL is fine
 void stop_running(Engine *engine, Sequence *sequence);      // gives back its slot and pages
 GenerationResult result_of(const Sequence *sequence);
-void evict(Engine *engine, Sequence *beginning);            // takes an idle beginning's pages
+void evict(Engine *engine, Sequence *beginning); // takes an idle beginning's pages
 
 // ---- engine_admit.c
 

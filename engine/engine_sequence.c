@@ -60,7 +60,10 @@ GenerationResult result_of(const Sequence *s)
                               .logprob = s->logprob,
                               .processed = s->processed,
                               .entropy = s->entropy,
-                              .probe = s->probe};
+                              .probe = s->probe,
+                              .top = s->top,
+                              .prompt_logprob = s->prompt_logprob,
+                              .prompt_top = s->prompt_top};
 }
 
 // ---- references
@@ -87,6 +90,9 @@ void sequence_free(Engine *e, Sequence *s)
     free(s->processed);
     free(s->entropy);
     free(s->probe);
+    free(s->top);
+    free(s->prompt_logprob);
+    free(s->prompt_top);
     free(s);
     e->sequences--;
 }
@@ -128,4 +134,16 @@ Sequence *sequence_new(Engine *e, Sequence *parent, const int32_t *ids, int64_t 
     }
     e->sequences++;
     return s;
+}
+
+bool sequence_scores(Sequence *s)
+{
+    const GenerationRequest *r = &s->settings->request;
+    size_t candidates;
+    if (!r->score)
+        return true;
+    TRY(size_multiply(&candidates, (size_t)s->prompt, (size_t)r->top));
+    s->prompt_logprob = allocate((size_t)s->prompt, sizeof *s->prompt_logprob);
+    s->prompt_top = r->top == 0 ? NULL : allocate(candidates, sizeof *s->prompt_top);
+    return s->prompt_logprob != NULL && (r->top == 0 || s->prompt_top != NULL);
 }

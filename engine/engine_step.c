@@ -4,6 +4,7 @@
 #include "engine/engine_internal.h"
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 static bool flight_open(Engine *e, Flight *f)
 {
@@ -11,9 +12,10 @@ static bool flight_open(Engine *e, Flight *f)
     TRY(cached_batch_open(&f->batch, e->model) && cached_results_open(&f->results, e->model));
     f->event = e->model->kernels->event_open(false);
     f->sampled = allocate((size_t)limits->sequences, sizeof(Sequence *));
-    f->probed = allocate((size_t)limits->sequences, sizeof(Sequence *));
+    f->whole = allocate((size_t)limits->sequences, sizeof *f->whole);
+    f->probed = allocate(2 * (size_t)limits->sequences, sizeof *f->probed);
     f->probe_rows = allocate((size_t)limits->rows, sizeof(int32_t));
-    return f->event != NULL && f->sampled != NULL && f->probed != NULL && f->probe_rows != NULL;
+    return f->event != NULL && f->sampled != NULL && f->whole != NULL && f->probed != NULL && f->probe_rows != NULL;
 }
 
 bool flights_open(Engine *e)
@@ -32,6 +34,7 @@ void flights_close(Engine *e)
         if (f->event != NULL)
             e->model->kernels->event_close(f->event);
         free(f->sampled);
+        free(f->whole);
         free(f->probed);
         free(f->probe_rows);
     }
@@ -72,6 +75,41 @@ static bool append_float(float **list, size_t *capacity, int64_t count, float x)
 {
     TRY(grow(list, capacity, (size_t)count + 1, sizeof **list));
     (*list)[count] = x;
+    return true;
+}
+
+// The `top` largest of the live logits, the first of equal ones first; logprob: of `token`, from the head.
+static void find_top(Candidate *top, int64_t wanted, const float *logits, int64_t n_live, float temperature,
+                     int32_t token, float logprob)
+{
+    int64_t count = 0;
+    for (int64_t v = 0; v < n_live; v++) {
+        if (count == wanted && !(logits[v] > top[count - 1].logprob))
+            continue;
+        int64_t place = count < wanted ? count++ : count - 1;
+        for (; place > 0 && logits[v] > top[place - 1].logprob; place--)
+            top[place] = top[place - 1];
+        top[place] = (Candidate){(int32_t)v, logits[v]};
+    }
+    for (int64_t i = 0; i < count; i++)
+        top[i].logprob =
+            (float)((double)logprob + ((double)(top[i].logprob / temperature) - (double)(logits[token] / temperature)));
+}
+
+static const float *logits_of(const Engine *e, const Flight *f, int64_t row)
+{
+    return f->results.logits + row * e->model->config.vocabulary;
+}
+
+static bool append_top(const Engine *e, Sequence *s, const Flight *f, int64_t row)
+{
+    const GenerationRequest *r = &s->settings->request;
+    size_t n = (size_t)(s->count - s->prompt) * (size_t)r->top;
+    if (r->top == 0)
+        return true;
+    TRY(grow(&s->top, &s->top_capacity, n + (size_t)r->top, sizeof *s->top));
+    find_top(s->top + n, r->top, logits_of(e, f, f->whole[row]), e->n_live, r->temperature == 0 ? 1 : r->temperature,
+             f->results.token[row], f->results.logprob[row]);
     return true;
 }
 
@@ -133,7 +171,7 @@ static bool take_sampled(Engine *e, const Flight *f, int64_t row)
         return fail("the model's logits for a sequence of %" PRId64
                     " tokens are not finite; its weights are damaged, or have diverged",
                     s->count);
-    TRY(append_token(s, &f->results, row));
+    TRY(append_top(e, s, f, row) && append_token(s, &f->results, row));
     e->statistics.sampled_tokens++;
     if (stops(s))
         finish(e, s, FINISH_STOP);
@@ -143,38 +181,37 @@ static bool take_sampled(Engine *e, const Flight *f, int64_t row)
     return true;
 }
 
-static bool take_probed(Engine *e, const Flight *f, int64_t number, int64_t *row)
+static bool take_probed(Engine *e, const Flight *f, const Probes *p, const float *logprob)
 {
-    Sequence *s = f->probed[number];
-    int64_t count = s->settings->request.probe_count;
+    Sequence *s = p->sequence;
+    for (int64_t i = 0; i < p->count; i++)
+        if (!isfinite(logprob[i]))
+            return fail("the model's logits for a prompt of %" PRId64 " tokens are not finite; its weights are damaged",
+                        s->prompt);
     s->in_queue--;
-    s->pending--;
-    if (s->cancelled) {
-        *row += count;
-        settle(e, s);
-        return true;
+    if (p->first > 0 && !s->cancelled) { // a prompt that is scored goes on to its samples
+        const GenerationRequest *r = &s->settings->request;
+        memcpy(s->prompt_logprob + p->first, logprob, (size_t)p->count * sizeof *logprob);
+        for (int64_t i = 0; i < p->count && r->top > 0; i++)
+            find_top(s->prompt_top + (p->first + i) * r->top, r->top, logits_of(e, f, p->whole + i), e->n_live, 1,
+                     s->tokens[p->first + i], logprob[i]);
+    } else if (p->first == 0 && !s->cancelled) {
+        TRY((s->probe = allocate((size_t)p->count, sizeof *s->probe)) != NULL);
+        memcpy(s->probe, logprob, (size_t)p->count * sizeof *logprob);
+        finish(e, s, FINISH_LENGTH);
     }
-    s->probe = allocate((size_t)count, sizeof *s->probe);
-    TRY(s->probe != NULL);
-    for (int64_t i = 0; i < count; i++) {
-        s->probe[i] = f->results.logprob[(*row)++];
-        if (!isfinite(s->probe[i]))
-            return fail("the model's logits after a prompt of %" PRId64
-                        " tokens are not finite; its weights are damaged",
-                        s->count);
-    }
-    finish(e, s, FINISH_LENGTH);
+    s->pending -= p->first == 0;
     settle(e, s);
     return true;
 }
 
 bool flight_land(Engine *e, Flight *f)
 {
-    int64_t probe = f->batch.sampled;
+    const float *probed = f->results.logprob + f->batch.sampled;
     TRY(e->model->kernels->event_wait(f->event));
+    for (int64_t i = 0; i < f->probed_count; probed += f->probed[i++].count) // before it ends with what it samples
+        TRY(take_probed(e, f, &f->probed[i], probed));
     for (int64_t row = 0; row < f->batch.sampled; row++)
         TRY(take_sampled(e, f, row));
-    for (int64_t i = 0; i < f->probed_count; i++)
-        TRY(take_probed(e, f, i, &probe));
     return true;
 }

@@ -21,6 +21,7 @@ extern "C" {
 typedef struct CacheLimits {
     int64_t tokens, rows, sequences, positions; // tokens and rows of the head: at least one for each sequence
     int64_t pages;                              // of KEY_BLOCK positions of all layers; page 0 is reserved for padding
+    int64_t whole;                              // rows of the head whose logits, all V of them, the host gets; 0: none
 } CacheLimits;
 
 // The largest micro-batch, for which memory is planned; tokens 0: none. A model that has both trains or generates, in
@@ -78,7 +79,8 @@ typedef struct Activations {
     void *paged_block, *paged_results;
     void *key_pages, *value_pages; // (L, pages, page_elements)
     float *attention_workspace;
-    int32_t *kept; // (2·S) the last token of each slot, then slots for padding sequences
+    int32_t *kept;                    // (2·S) the last token of each slot, then slots for padding sequences
+    void *whole_input, *whole_logits; // (whole, C), (whole, V)
 } Activations;
 
 typedef struct PagedGraph PagedGraph;

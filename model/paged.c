@@ -27,11 +27,12 @@ static size_t lay_batch(PagedBatch *b, const Model *m, void *block)
 {
     const CacheLimits *l = &m->limits.cache;
     int64_t T = l->tokens, S = l->sequences, N = l->rows;
-    int32_t **integers[] = {&b->ids,     &b->positions,  &b->starts,       &b->contexts,     &b->rows,      &b->slots,
-                            &b->targets, &b->copy_pairs, &b->shared_pages, &b->shared_until, &b->page_table};
-    const int64_t counts[] = {T, T, S + 1, S, N, S, N, 2 * S, S, S, S * paged_pages(m)};
+    int32_t **integers[] = {&b->ids,        &b->positions,    &b->starts,       &b->contexts,
+                            &b->rows,       &b->slots,        &b->targets,      &b->whole_rows,
+                            &b->copy_pairs, &b->shared_pages, &b->shared_until, &b->page_table};
+    const int64_t counts[] = {T, T, S + 1, S, N, S, N, l->whole, 2 * S, S, S, S * paged_pages(m)};
     size_t end = lay_down(&b->sampling, block, 0, S, sizeof(SampleRow));
-    for (int i = 0; i < 11; i++)
+    for (int i = 0; i < 12; i++)
         end = lay_down(integers[i], block, end, counts[i], sizeof(int32_t));
     b->block = block;
     return end;
@@ -63,9 +64,11 @@ bool cached_batch_open(PagedBatch *batch, const Model *m)
 bool cached_results_open(PagedResults *results, const Model *m)
 {
     void *block = m->kernels->host_allocate(paged_results_bytes(m));
+    *results = (PagedResults){0};
     TRY(block != NULL);
     lay_results(results, m, block);
-    return true;
+    size_t logits = (size_t)(m->limits.cache.whole * m->config.vocabulary);
+    return logits == 0 || (results->logits = allocate(logits, sizeof(float))) != NULL;
 }
 
 void cached_batch_close(PagedBatch *batch, const Model *m)
@@ -78,6 +81,7 @@ void cached_results_close(PagedResults *results, const Model *m)
 {
     if (results->block != NULL)
         m->kernels->host_release(results->block);
+    free(results->logits);
 }
 
 // The same arrays under the names that the forward pass and the head use.
@@ -110,6 +114,18 @@ void cached_close(Model *m)
 
 static Tensor head_weight(const Model *m) { return weight_tensor(m, &m->parameters.list[m->parameters.head]); }
 
+static void ask_whole(Model *m, const PagedBatch *b, const PagedBatch *device)
+{
+    const Kernels *k = m->kernels;
+    Activations *a = &m->cached;
+    int64_t C = m->config.width, V = m->config.vocabulary;
+    if (b->whole == 0)
+        return;
+    Tensor x = tensor(a->whole_input, b->whole, C);
+    k->rows_gather(NULL, x, tensor(a->hidden, b->tokens, C), device->whole_rows);
+    k->matmul_forward(NULL, tensor(a->whole_logits, b->whole, V), x, head_weight(m), false);
+}
+
 static bool ask_head(Model *m, const PagedBatch *b, const PagedBatch *device, int64_t n_live)
 {
     const Kernels *k = m->kernels;
@@ -130,6 +146,7 @@ static bool ask_head(Model *m, const PagedBatch *b, const PagedBatch *device, in
     if (b->probed > 0)
         k->head_forward(NULL, r.logprob + b->sampled, r.entropy + b->sampled, a->logsumexp, NULL,
                         tensor(probed, b->probed, C), head_weight(m), a->targets, 1, n_live, a->head_workspace);
+    ask_whole(m, b, device);
     release(m, m->config.layers);
     return true;
 }
@@ -219,7 +236,7 @@ static int64_t padded_size(const Model *m, int64_t sequences)
 // Passes in which every sequence decodes, on one rank, where a graph is worth it.
 static bool suits_a_graph(const Model *m, const PagedBatch *b)
 {
-    bool decodes = b->tokens == b->sequences && b->sampled == b->sequences && b->probed == 0;
+    bool decodes = b->tokens == b->sequences && b->sampled == b->sequences && b->probed + b->whole == 0;
     int64_t filling = padded_size(m, b->sequences) - b->sequences;
     return m->kernels->graph_begin != NULL && m->hooks.weights_acquire == NULL && decodes && filling < KEY_BLOCK &&
            filling < m->limits.cache.positions;
@@ -288,5 +305,6 @@ bool cached_queue(Model *m, PagedBatch *b, int64_t n_live, PagedResults *results
     TRY(graph ? run_graph(m, b, n_live) : run(m, b, n_live));
     if (b->sampled + b->probed > 0)
         k->download_later(NULL, results->block, m->cached.paged_results, paged_results_bytes(m));
-    return true;
+    return b->whole == 0 ||
+           k->download_widened(NULL, results->logits, m->cached.whole_logits, b->whole * m->config.vocabulary);
 }

@@ -6,10 +6,11 @@
 
 #include "model/model.h"
 
-// A batch laid out by the host, within model->limits.cache: T tokens of S sequences, N1 rows to sample, N2 to probe.
+// A batch laid out by the host, within model->limits.cache: T tokens of S sequences, N1 rows to sample, N2 to probe, N3
+// whose logits the host gets.
 // All arrays are in one block of memory that can be copied from.
 typedef struct PagedBatch {
-    int64_t tokens, sequences, sampled, probed, copies;
+    int64_t tokens, sequences, sampled, probed, whole, copies;
     bool graph, shares;                   // it was launched as a graph; some sequences share pages
     SampleRow *sampling;                  // (N1)
     int32_t *ids;                         // (T) -1 - slot: the token kept in that slot
@@ -19,6 +20,7 @@ typedef struct PagedBatch {
     int32_t *rows;                        // (N1 + N2) of the T tokens; those to sample first
     int32_t *slots;                       // (N1) where the sampled tokens are kept
     int32_t *targets;                     // (N2) whose log-probability is wanted
+    int32_t *whole_rows;                  // (N3) of the T tokens
     int32_t *copy_pairs;                  // (copies, 2) pages to copy before anything else
     int32_t *shared_pages, *shared_until; // (S) as in Attention; cached_queue finds them
     int32_t *page_table;                  // (S, paged_pages)
@@ -30,6 +32,8 @@ typedef struct PagedResults {
     int32_t *token;                       // (N1)
     float *logprob, *entropy, *processed; // (N1 + N2), (N1 + N2), (N1)
     void *block;
+    // (N3, V) not divided by a temperature: what matmul_forward gives, rounded to the activation type. NULL: none
+    float *logits;
 } PagedResults;
 
 int64_t paged_pages(const Model *model); // the most that one sequence has

@@ -180,6 +180,11 @@ static bool plan_generation(Model *m)
     TRY(plan_stream(&m->activations, a, &m->config, l->tokens, l->rows, k->activation_size));
     TRY(arena_add(&m->activations, "generation: logits", &a->head_workspace, head > sampler ? head : sampler,
                   sizeof(float)));
+    if (l->whole > 0)
+        TRY(arena_add(&m->activations, "generation: logits for the host", &a->whole_input, l->whole * m->config.width,
+                      k->activation_size) &&
+            arena_add(&m->activations, "generation: logits for the host", &a->whole_logits,
+                      l->whole * m->config.vocabulary, k->activation_size));
     TRY(plan_layer(&m->activations, &a->layers[0], &m->config, l->tokens, k->activation_size, false));
     TRY(plan_layer(&m->activations, &a->layers[0], &m->config, l->tokens, k->activation_size, true));
     return plan_pages(m);

@@ -19,7 +19,8 @@ CacheLimits session_cache(const ModelConfig *config, const Kernels *kernels, con
     l.tokens = or_else(o->pass_tokens, kernels->on_gpu ? PASS_TOKENS_GPU : PASS_TOKENS_CPU);
     l.tokens = l.tokens > l.sequences ? l.tokens : l.sequences;
     int64_t probing = o->probes * (l.sequences < 128 ? l.sequences : 128);
-    l.rows = l.sequences + probing;
+    l.rows = l.sequences + probing + o->scores;
+    l.whole = o->scores;
     return l;
 }
 

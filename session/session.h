@@ -19,6 +19,7 @@ typedef struct SessionOptions {
     int64_t pass_tokens;   // of a pass; 0: PASS_TOKENS_CPU or PASS_TOKENS_GPU
     int64_t cache;         // bytes for keys and values; 0: all free memory, on a CPU half of it
     int64_t probes;        // the most tokens whose log-probabilities one request wants
+    int64_t scores;        // rows of a pass for scored prompts, and for candidates
     ModelLimits training;  // of micro-batches, where the same model also trains (tokens 0: it does not)
     bool bf16_moments;     // of the optimizer, which the caller opens beside the model
     const Fit *fit;        // or NULL; its advice is added to errors

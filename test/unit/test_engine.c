@@ -285,6 +285,130 @@ static void probed_tokens_have_the_trainers_logprobs(void **state)
     model_close(&m);
 }
 
+// Scores and candidates of many requests: their prompts' log-probabilities are the trainer's, their tokens those of
+// requests that ask for nothing more, and their candidates the likeliest of all tokens, which are probed one by one.
+enum { SCORED = 14, NEW = 6, TOP = 5 };
+
+typedef struct Scores {
+    int32_t ids[NEW];
+    float logprob[NEW], prompt_logprob[400];
+    Candidate top[NEW][TOP], prompt_top[400][TOP];
+} Scores;
+
+static void run_scores(Scores *out, const CacheLimits *cache, int ahead, bool score, int32_t top)
+{
+    Model m;
+    GenerationResult result;
+    open_model(&m, cache);
+    Engine *e = engine_open(&m, LIVE);
+    e->ahead = ahead;
+    for (int64_t n = 0; n < SCORED; n++) {
+        Simple *s = simple_request(n, 50, 1 + 11 * n, NEW);
+        s->request.score = score && n % 3 != 2;
+        s->request.top = top;
+        s->request.temperature = n % 2 == 0 ? 1 : 0.5f;
+        assert_ok(engine_add(e, &s->request));
+        free(s);
+    }
+    while (!engine_empty(e)) {
+        assert_ok(engine_step(e));
+        while (engine_next(e, &result)) {
+            Scores *s = &out[result.tag];
+            size_t prompt = 51 + 11 * result.tag;
+            assert_int_equal(result.count, NEW);
+            memcpy(s->ids, result.ids, sizeof s->ids);
+            memcpy(s->logprob, result.logprob, sizeof s->logprob);
+            assert_true((result.prompt_logprob != NULL) == (score && result.tag % 3 != 2));
+            if (result.prompt_logprob != NULL)
+                memcpy(s->prompt_logprob, result.prompt_logprob, prompt * sizeof(float));
+            if (top > 0)
+                memcpy(s->top, result.top, sizeof s->top);
+            if (result.prompt_top != NULL)
+                memcpy(s->prompt_top, result.prompt_top, prompt * sizeof s->prompt_top[0]);
+        }
+    }
+    assert_int_equal(e->sequences, 0);
+    engine_close(e);
+    model_close(&m);
+}
+
+// The log-probabilities of all tokens after the first `count` of ids.
+static void probe_all(Model *m, const int32_t *ids, int64_t count, float temperature, float out[LIVE])
+{
+    static int32_t positions[400], rows[LIVE], targets[LIVE], contexts[1];
+    static float entropy[LIVE];
+    int32_t starts[2] = {0, (int32_t)count};
+    for (int32_t i = 0; i < count; i++)
+        positions[i] = i;
+    for (int32_t v = 0; v < LIVE; v++) {
+        rows[v] = (int32_t)count - 1;
+        targets[v] = v;
+    }
+    Ragged r = {.tokens = count, .sequences = 1, .ids = ids, .positions = positions, .starts = starts};
+    r.contexts = contexts;
+    r.trained = LIVE;
+    r.rows = rows;
+    r.targets = targets;
+    assert_ok(model_forward(m, &r) && model_logprobs(m, &r, temperature, LIVE, out, entropy, NULL));
+}
+
+// A candidate's is one rounding of z - z(token) + logprob(token), of which the last was rounded once before; the
+// head's own is rounded once: half a unit in the last place for each, 2^-24 of the number.
+static void check_top(const Candidate top[TOP], const float all[LIVE], int32_t token)
+{
+    for (int i = 0; i < TOP; i++) {
+        int larger_ones = 0;
+        for (int32_t v = 0; v < LIVE; v++)
+            larger_ones += all[v] > all[top[i].id];
+        assert_true(larger_ones <= i && (i == 0 || top[i].logprob <= top[i - 1].logprob));
+        float most = 0x1p-24f * (fabsf(all[token]) + 2 * fabsf(all[top[i].id]));
+        assert_true(fabsf(top[i].logprob - all[top[i].id]) <= most);
+        assert_true(top[i].id != token || memcmp(&top[i].logprob, &all[token], sizeof(float)) == 0);
+    }
+}
+
+static void scores_and_candidates_are_the_trainers_and_change_no_token(void **state)
+{
+    static const struct {
+        CacheLimits cache;
+        int ahead;
+    } shapes[] = {
+        {{.tokens = 64, .rows = 12, .sequences = 8, .positions = 400, .pages = 40, .whole = 7}, 0},
+        {{.tokens = 200, .rows = 96, .sequences = 16, .positions = 400, .pages = 60, .whole = 64}, 1},
+        {{.tokens = 100, .rows = 32, .sequences = 24, .positions = 400, .pages = 7, .whole = 9}, 1},
+    };
+    Scores *plain = allocate(SCORED, sizeof *plain), *scored = allocate(SCORED, sizeof *scored);
+    static float all[LIVE];
+    Model m;
+    run_scores(plain, &ROOMY.cache, 0, false, 0);
+    open_model(&m, &ROOMY.cache);
+    for (size_t shape = 0; shape < sizeof shapes / sizeof *shapes; shape++) {
+        memset(scored, 0, SCORED * sizeof *scored);
+        run_scores(scored, &shapes[shape].cache, shapes[shape].ahead, true, shape == 1 ? 0 : TOP);
+        for (int64_t n = 0; n < SCORED; n++) {
+            assert_memory_equal(plain[n].ids, scored[n].ids, sizeof plain[n].ids);
+            assert_memory_equal(plain[n].logprob, scored[n].logprob, sizeof plain[n].logprob);
+            Simple *s = simple_request(n, 50, 1 + 11 * n, NEW);
+            int64_t prompt = s->request.prompt_count;
+            for (int64_t i = n % 3 == 2 ? prompt : 1; i < prompt; i += 1 + i % 7) {
+                probe_all(&m, s->prompt, i, 1, all);
+                assert_memory_equal(&all[s->prompt[i]], &scored[n].prompt_logprob[i], sizeof(float));
+                if (shape != 1)
+                    check_top(scored[n].prompt_top[i], all, s->prompt[i]);
+            }
+            for (int64_t i = 0; i < NEW && shape != 1; i++) {
+                memcpy(s->prompt + prompt, scored[n].ids, (size_t)i * sizeof(int32_t));
+                probe_all(&m, s->prompt, prompt + i, n % 2 == 0 ? 1 : 0.5f, all);
+                check_top(scored[n].top[i], all, scored[n].ids[i]);
+            }
+            free(s);
+        }
+    }
+    model_close(&m);
+    free(plain);
+    free(scored);
+}
+
 static bool stop_at_seven(void *context, const GenerationResult *so_far)
 {
     (*(int64_t *)context)++;
@@ -555,6 +679,7 @@ int main(void)
         cmocka_unit_test(samples_of_one_prompt_share_it),
         cmocka_unit_test(samples_keep_company_with_those_of_their_own_prompt),
         cmocka_unit_test(probed_tokens_have_the_trainers_logprobs),
+        cmocka_unit_test(scores_and_candidates_are_the_trainers_and_change_no_token),
         cmocka_unit_test(a_watch_sees_every_token_and_may_end_a_sample),
         cmocka_unit_test(what_is_cancelled_gives_its_pages_back_and_leaves_the_others_alone),
         cmocka_unit_test(what_cannot_be_answered_is_refused),
