@@ -28,7 +28,7 @@ VERSION := $(shell git describe --always --dirty --tags 2>/dev/null || echo unve
 $(shell mkdir -p $(B); echo '$(VERSION)' | cmp -s - $(B)/version.txt || echo '$(VERSION)' >$(B)/version.txt)
 
 ROOMS   := base system json log options ranks tokenizer kernels safetensors checkpoint server answers answers/words answers/units answers/chemistry \
-           answers/formula answers/compare model sharded pretrained fit shards rows engine session asking chat data decontamination intake inspect difficulty judges pools run rl report evaluation tasks figures benchmarks
+           answers/formula answers/compare model sharded pretrained fit shards rows engine session asking chat data decontamination intake inspect difficulty judges pools run rl metrics view evaluation tasks figures benchmarks
 LIBRARY := $(wildcard $(addsuffix /*.c,$(ROOMS)))
 ARCH    := $(shell uname -m)
 ifeq ($(ARCH),x86_64)
@@ -87,6 +87,7 @@ $(PROTOS:%.proto=$(1)/%.pb-c.o): $(1)/%.pb-c.o: $(B)/generated/%.pb-c.c
 $(1)/log/events.o: $(PROTOS:%.proto=$(B)/generated/%.pb-c.c)
 $(1)/tasks/tasks.o: $(wildcard tasks/*.task)
 $(1)/figures/page_text.o: figures/page.css figures/page.js
+$(1)/view/view_text.o: view/view.css view/view.js
 $(1)/benchmarks/judging.o: benchmarks/equality.txt
 $(1)/base/version.o: CFLAGS += -DVERSION='"$(VERSION)"'
 $(1)/base/version.o: $(B)/version.txt

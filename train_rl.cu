@@ -7,8 +7,8 @@
 // update, and the ratio of the first update of a step is exactly 1: that is checked, token by token.
 #include "benchmarks/in_training.h"
 #include "options/program.h"
-#include "report/explain.h"
-#include "report/plan.h"
+#include "metrics/explain.h"
+#include "metrics/plan.h"
 #include "rl/rl.h"
 #include "rl/rollout_ranks.h"
 #include "run/run.h"

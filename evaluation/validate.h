@@ -3,7 +3,7 @@
 #ifndef EVALUATION_VALIDATE_H
 #define EVALUATION_VALIDATE_H
 
-#include "report/metrics.h"
+#include "metrics/metrics.h"
 
 typedef struct Score { // sums over prompts; divide by prompts
     int64_t prompts;

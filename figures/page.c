@@ -2,7 +2,7 @@
 // front of it, then the script (page.js) that reads them. What a script element may not hold is escaped in the JSON.
 #include "figures/figures.h"
 #include "figures/page_internal.h"
-#include "log/visible.h"
+#include "log/html.h"
 #include "rows/lines.h"
 #include "system/files.h"
 #include <stdlib.h>
@@ -19,21 +19,7 @@ typedef struct Writer {
 
 static bool write_text(Writer *w, const char *text) { return atomic_write(&w->file, text, strlen(text)); }
 
-// ---- JSON in a script element
-
-// Without < no element ends or begins in it, whatever a response says.
-static bool append_element(Bytes *out, const json_t *value)
-{
-    char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
-    bool ok = text != NULL || fail("no memory for a page");
-    for (const char *at = text; ok && *at != 0;) {
-        size_t plain = strcspn(at, "<");
-        ok = bytes_append(out, at, plain) && (at[plain] == 0 || bytes_text(out, "\\u003c"));
-        at += plain + (at[plain] != 0);
-    }
-    free(text);
-    return ok;
-}
+// ---- chunks
 
 static bool write_chunk(Writer *w)
 {
@@ -49,7 +35,7 @@ static bool begin_chunk(Writer *w)
 {
     json_t *task = json_string(w->task);
     bool ok = bytes_text(&w->index, "<script type=\"application/json\" class=\"index\">{\"task\":") &&
-              append_element(&w->index, task) && bytes_text(&w->index, ",\"rows\":[");
+              html_json(&w->index, task) && bytes_text(&w->index, ",\"rows\":[");
     json_decref(task);
     return ok;
 }
@@ -90,8 +76,8 @@ static bool add_row(Writer *w, const char *text, size_t size, const char *where)
     json_t *entry = row == NULL ? NULL : entry_of(row, where);
     bool first = w->rows.size == 0;
     bool ok = entry != NULL && (!first || begin_chunk(w)) &&
-              (first || (bytes_text(&w->index, ",\n") && bytes_text(&w->rows, ",\n"))) &&
-              append_element(&w->index, entry) && append_element(&w->rows, row);
+              (first || (bytes_text(&w->index, ",\n") && bytes_text(&w->rows, ",\n"))) && html_json(&w->index, entry) &&
+              html_json(&w->rows, row);
     json_decref(entry);
     json_decref(row);
     return ok && (w->rows.size < CHUNK_BYTES || write_chunk(w));
@@ -122,25 +108,10 @@ static bool add_task(Writer *w, const char *folder, const char *task)
 
 // ---- the page
 
-// The hidden characters as ranges of a regular expression, without newline and tabulator, which a page shows.
-static bool append_hidden(Bytes *out)
-{
-    for (uint32_t code = 0; code <= 0x10FFFF; code++) {
-        if (!character_hidden(code) || code == '\n' || code == '\t')
-            continue;
-        uint32_t last = code;
-        while (character_hidden(last + 1) && last + 1 != '\n' && last + 1 != '\t')
-            last++;
-        TRY(bytes_printf(out, "\\u{%" PRIX32 "}-\\u{%" PRIX32 "}", code, last));
-        code = last;
-    }
-    return true;
-}
-
 static bool write_meta(Writer *w, const json_t *summary)
 {
     Bytes hidden = {0}, out = {0};
-    bool ok = append_hidden(&hidden);
+    bool ok = html_hidden(&hidden);
     json_t *tasks = json_object(), *figures;
     const char *task;
     json_object_foreach ((json_t *)summary, task, figures)
@@ -148,7 +119,7 @@ static bool write_meta(Writer *w, const json_t *summary)
              json_object_set_new(tasks, task, json_pack("{sO?}", "fields", json_object_get(figures, "fields"))) == 0;
     json_t *meta = ok ? json_pack("{sssO}", "hidden", hidden.data, "tasks", tasks) : NULL;
     ok = (meta != NULL || fail("no memory for a page")) &&
-         bytes_text(&out, "<script type=\"application/json\" id=\"meta\">") && append_element(&out, meta) &&
+         bytes_text(&out, "<script type=\"application/json\" id=\"meta\">") && html_json(&out, meta) &&
          bytes_text(&out, "</script>\n") && atomic_write(&w->file, out.data, out.size);
     json_decref(meta);
     json_decref(tasks);

@@ -2,7 +2,7 @@
 // can be read without scripts.
 #include "figures/figures_internal.h"
 #include "figures/page_internal.h"
-#include "log/visible.h"
+#include "log/html.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,23 +28,6 @@ static const char FILTERS[] =
     "<label><input type=\"checkbox\" id=\"drawn\"> drawn</label></div>\n"
     "<div class=\"pages\"><button id=\"before\">← before</button><button id=\"after\">after →</button>"
     "<span id=\"status\" role=\"status\"></span></div>\n<div id=\"list\"></div>\n";
-
-bool append_html(Bytes *out, const char *text)
-{
-    size_t size = strlen(text);
-    for (size_t i = 0; i < size;) {
-        Character c = character_at(text + i, size - i);
-        bool plain = c.valid && (c.code == '\n' || c.code == '\t' || !character_hidden(c.code));
-        if (c.valid && c.code < 0x80 && strchr("<>&\"'", (int)c.code) != NULL)
-            TRY(bytes_printf(out, "&#%u;", (unsigned)c.code));
-        else
-            TRY(plain     ? bytes_append(out, text + i, c.size)
-                : c.valid ? bytes_printf(out, "\\u{%04X}", (unsigned)c.code)
-                          : bytes_printf(out, "\\x%02X", (unsigned)c.code));
-        i += c.size;
-    }
-    return true;
-}
 
 // ---- the table
 
@@ -83,8 +66,7 @@ static bool append_interval(Bytes *out, const json_t *figures)
 
 static bool append_heads(Bytes *out, const char *first, const char *const *columns, size_t count)
 {
-    TRY(bytes_text(out, "<div class=\"wide\"><table>\n<tr><th>") && append_html(out, first) &&
-        bytes_text(out, "</th>"));
+    TRY(bytes_text(out, "<div class=\"wide\"><table>\n<tr><th>") && html_text(out, first) && bytes_text(out, "</th>"));
     for (size_t i = 0; i < count; i++)
         TRY(bytes_printf(out, "<th class=\"number\">%s</th>", columns[i]));
     return bytes_text(out, "</tr>\n");
@@ -93,7 +75,7 @@ static bool append_heads(Bytes *out, const char *first, const char *const *colum
 static bool append_task(Bytes *out, const char *task, const json_t *figures)
 {
     const json_t *shares = json_object_get(figures, "shares"), *drawn = json_object_get(figures, "drawn");
-    TRY(bytes_text(out, "<tr><td>") && append_html(out, task) && bytes_text(out, "</td>"));
+    TRY(bytes_text(out, "<tr><td>") && html_text(out, task) && bytes_text(out, "</td>"));
     return append_number(out, figures, "count", 0) && append_score_cell(out, figures) &&
            append_interval(out, figures) && append_score_cell(out, json_object_get(figures, "strict")) &&
            append_share(out, shares, "cut_off") && append_share(out, shares, "without_answer") &&
@@ -117,7 +99,7 @@ static bool append_tasks(Bytes *out, const json_t *summary)
 
 static bool append_category(Bytes *out, const char *name, const json_t *figures)
 {
-    return bytes_text(out, "<tr><td>") && append_html(out, name) && bytes_text(out, "</td>") &&
+    return bytes_text(out, "<tr><td>") && html_text(out, name) && bytes_text(out, "</td>") &&
            append_number(out, figures, "count", 0) && append_score_cell(out, figures) &&
            append_score_cell(out, json_object_get(figures, "strict")) && bytes_text(out, "</tr>\n");
 }
@@ -130,7 +112,7 @@ static bool append_field(Bytes *out, const char *task, const char *field, const 
     if (count == 0)
         return true;
     TRY(bytes_text(out, count <= SHOWN_AT_ONCE ? "<details open><summary>" : "<details><summary>") &&
-        append_html(out, task) && bytes_text(out, " by ") && append_html(out, field) && bytes_text(out, "</summary>") &&
+        html_text(out, task) && bytes_text(out, " by ") && html_text(out, field) && bytes_text(out, "</summary>") &&
         append_heads(out, field, columns, sizeof columns / sizeof columns[0]));
     const char *name;
     json_t *one;
@@ -153,11 +135,11 @@ static bool append_fields(Bytes *out, const char *task, const json_t *figures)
 
 static bool append_definition(Bytes *out, const char *name, const json_t *value)
 {
-    TRY(bytes_text(out, "<dt>") && append_html(out, name) && bytes_text(out, "</dt><dd>"));
+    TRY(bytes_text(out, "<dt>") && html_text(out, name) && bytes_text(out, "</dt><dd>"));
     if (json_is_string(value))
-        return append_html(out, json_string_value(value)) && bytes_text(out, "</dd>\n");
+        return html_text(out, json_string_value(value)) && bytes_text(out, "</dd>\n");
     char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
-    bool ok = (text != NULL || fail("no memory for a page")) && append_html(out, text) && bytes_text(out, "</dd>\n");
+    bool ok = (text != NULL || fail("no memory for a page")) && html_text(out, text) && bytes_text(out, "</dd>\n");
     free(text);
     return ok;
 }
@@ -168,7 +150,7 @@ static bool append_settings(Bytes *out, const char *task, const json_t *figures)
                                         "samples",  "pass_at_k", "disagreements", "task_hash"};
     const char *name;
     json_t *value;
-    TRY(bytes_text(out, "<details open><summary>") && append_html(out, task) &&
+    TRY(bytes_text(out, "<details open><summary>") && html_text(out, task) &&
         bytes_text(out, ": how it was measured</summary><dl>\n"));
     json_object_foreach (json_object_get(figures, "about"), name, value)
         TRY(append_definition(out, name, value));
@@ -193,7 +175,7 @@ bool page_above(Bytes *out, const json_t *summary)
     json_t *figures;
     TRY(bytes_text(out, PAGE_BEGINNING) && bytes_text(out, HEAD) && bytes_text(out, "<title>"));
     json_object_foreach ((json_t *)summary, task, figures) {
-        TRY(bytes_text(out, between) && append_html(out, task));
+        TRY(bytes_text(out, between) && html_text(out, task));
         between = ", ";
     }
     return bytes_text(out, "</title>\n<style>\n") && bytes_text(out, PAGE_STYLE) &&

@@ -9,7 +9,4 @@ extern const char PAGE_STYLE[], PAGE_SCRIPT[];
 
 bool page_above(Bytes *out, const json_t *summary); // from the doctype to the empty list
 
-// Appends a text as text of a page: markup is escaped, and characters that act or are invisible become numbers.
-bool append_html(Bytes *out, const char *text);
-
 #endif

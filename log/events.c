@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #define BEGINNING "events.out.tfevents." // by which TensorBoard knows its files
-#define OURS      ".dereason"
+#define OURS ".dereason"
 enum { LENGTH_BYTES = 12, CHECK_BYTES = 4 }; // before and behind a message
 
 uint32_t crc32c(const void *data, size_t size)
@@ -96,7 +96,8 @@ static bool create(EventFile *file, const char *folder)
         strcpy(host, "host");
     for (int number = 0;; number++) {
         Bytes name = {0};
-        bool ok = bytes_printf(&name, BEGINNING "%010lld.%s.%d.%d" OURS, (long long)time(NULL), host, (int)getpid(), number);
+        bool ok =
+            bytes_printf(&name, BEGINNING "%010lld.%s.%d.%d" OURS, (long long)time(NULL), host, (int)getpid(), number);
         file->path = ok ? path_join(folder, name.data) : NULL;
         bytes_free(&name);
         TRY(file->path != NULL);
@@ -265,7 +266,8 @@ bool events_cut(const char *folder, int64_t step)
     for (size_t i = 0; ok && i < count; i++) {
         char *path = is_ours(names[i]) ? path_join(folder, names[i]) : NULL;
         if (is_ours(names[i]))
-            ok = path != NULL && (step < 0 ? unlink(path) == 0 || fail_errno("%s: removing", path) : cut_file(path, step));
+            ok = path != NULL &&
+                 (step < 0 ? unlink(path) == 0 || fail_errno("%s: removing", path) : cut_file(path, step));
         free(path);
     }
     names_free(names, count);

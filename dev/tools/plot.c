@@ -40,7 +40,7 @@ enum { WIDTH = 900, LEFT = 64, RIGHT = 28, TOP = 84, GAP = 46, BOTTOM = 52, BUCK
 
 // ---- the log
 
-// Shares of responses by verdict: report/metrics.h.
+// Shares of responses by verdict: metrics/metrics.h.
 enum { VERDICT_LINES = 5 };
 static const struct {
     const char *field, *name, *kind;

@@ -139,8 +139,8 @@ static void swiglu_by_parts(const SwigluProduct *p)
         part[i] = memory.elements_out(p->T, p->F);
         const char *w = (const char *)p->w + i * p->F * p->w_pitch * 2;
         char *column = (char *)p->gate_up + i * p->F * 2;
-        Product apart = {MATMUL_FORWARD, p->T,       p->F, p->C,  p->x, w, part[i].data, p->x_pitch,
-                         p->w_pitch,     p->F,       false, false},
+        Product apart = {MATMUL_FORWARD, p->T,       p->F,       p->C, p->x,  w,
+                         part[i].data,   p->x_pitch, p->w_pitch, p->F, false, false},
                 together = apart;
         together.c = column, together.c_pitch = p->gate_up_pitch;
         bf16::product_own(NULL, &apart);
@@ -168,23 +168,25 @@ static void check_swiglu(Size s)
 {
     Memory memory(settings.cuda);
     Rows x = {s.m, s.k, s.k + 16}, w = {2 * s.n, s.k, s.k + 8};
-    SwigluProduct p = {s.m,     s.n,     s.k,           operand(&memory, x, 3), operand(&memory, w, 4), NULL, NULL,
-                       x.pitch, w.pitch, 2 * s.n + 128, s.n + 64};
+    SwigluProduct p = {
+        s.m,     s.n,           s.k,     operand(&memory, x, 3), operand(&memory, w, 4), NULL, NULL, x.pitch,
+        w.pitch, 2 * s.n + 128, s.n + 64};
     Raw wanted = swiglu_of(p, swiglu_by_parts), of_y = wanted;
     std::fill(of_y.begin() + s.m * p.y_pitch * 2, of_y.end(), 0xff);
     for (HopperTiling tiling : TILINGS) {
-        std::string what = text("SwiGLU of T %d F %d C %d by tiles of %s", (int)s.m, (int)s.n, (int)s.k,
-                                name_of(tiling).c_str());
+        std::string what =
+            text("SwiGLU of T %d F %d C %d by tiles of %s", (int)s.m, (int)s.n, (int)s.k, name_of(tiling).c_str());
         auto make = [&](const SwigluProduct *q) {
             if (!bf16::hopper_swiglu_tiled(NULL, q, tiling))
                 failed("%s: not made", what.c_str());
         };
         check_bytes(what, swiglu_of(p, make), wanted);
-        check_bytes(what + ", alone", swiglu_of(p,
-                                                [&](SwigluProduct *q) {
-                                                    q->gate_up = NULL;
-                                                    make(q);
-                                                }),
+        check_bytes(what + ", alone",
+                    swiglu_of(p,
+                              [&](SwigluProduct *q) {
+                                  q->gate_up = NULL;
+                                  make(q);
+                              }),
                     of_y);
     }
 }
@@ -225,12 +227,12 @@ static void tiles_are_those_that_are_done_sooner()
         int multiprocessors;
         bool tall;
     } cases[] = {
-        {4096, 2560, 132, true},  // 3 rounds of 128 x 256, or 2 of 256 x 160: 98,304 and 81,920 outputs a block
-        {4096, 6144, 132, false}, // 6 and 5: 196,608 and 204,800
+        {4096, 2560, 132, true},   // 3 rounds of 128 x 256, or 2 of 256 x 160: 98,304 and 81,920 outputs a block
+        {4096, 6144, 132, false},  // 6 and 5: 196,608 and 204,800
         {16384, 2560, 132, false}, // 10 and 8: as many outputs
-        {224, 19456, 132, true},  // 2 rounds and 1
-        {8, 8, 132, false},       // one tile of either
-        {256, 160, 1, true},      // two tiles of 128 x 256, one after the other
+        {224, 19456, 132, true},   // 2 rounds and 1
+        {8, 8, 132, false},        // one tile of either
+        {256, 160, 1, true},       // two tiles of 128 x 256, one after the other
         {0, 256, 132, false},
     };
     for (auto c : cases)

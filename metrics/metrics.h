@@ -1,6 +1,6 @@
 // What a step's line in the log says, under the names that people know from verl.
-#ifndef REPORT_METRICS_H
-#define REPORT_METRICS_H
+#ifndef METRICS_METRICS_H
+#define METRICS_METRICS_H
 
 #include "log/log.h"
 #include "rl/dynamic.h"

@@ -1,6 +1,6 @@
 // What --plan says of reinforcement learning: its memory, and what ranks send for an update.
-#ifndef REPORT_PLAN_H
-#define REPORT_PLAN_H
+#ifndef METRICS_PLAN_H
+#define METRICS_PLAN_H
 
 #include "data/documents.h"
 #include "fit/fit.h"

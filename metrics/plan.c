@@ -1,5 +1,5 @@
 // The prompts, the memory, and the longest update as fit/wire.h wants it.
-#include "report/plan.h"
+#include "metrics/plan.h"
 #include "fit/wire.h"
 
 bool plan_print(const Fit *fit, const Documents *prompts, int64_t steps, const UpdateSizes *u, FILE *out)

@@ -1,6 +1,6 @@
 // The figures of a step, gathered from the rollout and the update into named numbers; log/ writes them. Those of an
 // evaluation are in validate.c.
-#include "report/metrics.h"
+#include "metrics/metrics.h"
 #include "rl/advantage.h"
 #include <assert.h>
 #include <ctype.h>

@@ -1,5 +1,5 @@
 // Messages about steps that teach nothing. Each says why, in numbers, and names the first rows to look at.
-#include "report/explain.h"
+#include "metrics/explain.h"
 #include <math.h>
 
 enum { ROWS_NAMED = 3, TOLD_AGAIN = 50 }; // TOLD_AGAIN: steps between two notes of one kind

@@ -1,6 +1,6 @@
 // What users are told of a step whose rewards teach nothing: why, and which rows to look at.
-#ifndef REPORT_EXPLAIN_H
-#define REPORT_EXPLAIN_H
+#ifndef METRICS_EXPLAIN_H
+#define METRICS_EXPLAIN_H
 
 #include "log/log.h"
 #include "ranks/communicator.h"

@@ -1,0 +1,121 @@
+// The responses of a run's page: see view_internal.h.
+#include "log/html.h"
+#include "rows/lines.h"
+#include "view/view_internal.h"
+#include <stdlib.h>
+#include <string.h>
+
+enum { CHUNK_BYTES = 1 << 19, BEGIN_BYTES = 140, WHERE_BYTES = 1024 };
+
+typedef struct Writer {
+    AtomicFile *file;
+    bool held;
+    Bytes index, rows; // of the chunk so far; empty: none
+} Writer;
+
+static bool write_chunk(Writer *w)
+{
+    bool ok = bytes_text(&w->index, "]</script>\n<script type=\"application/json\" class=\"rows\">[") &&
+              view_put(w->file, &w->index) && bytes_text(&w->rows, "]</script>\n") && view_put(w->file, &w->rows);
+    bytes_clear(&w->index);
+    bytes_clear(&w->rows);
+    return ok;
+}
+
+static json_t *or_null(const json_t *row, const char *key)
+{
+    json_t *value = json_object_get(row, key);
+    return value != NULL ? value : json_null();
+}
+
+// Its entry in the list, as view.js reads it. NULL after fail().
+static json_t *entry_of(const Writer *w, const json_t *row, const char *where)
+{
+    const char *text = json_string_value(json_object_get(row, "response"));
+    json_t *step = json_object_get(row, "step");
+    if (!json_is_integer(step) || text == NULL) {
+        fail("%s: is not a response as train_rl writes it", where);
+        return NULL;
+    }
+    size_t size = strlen(text);
+    bool cut = size > BEGIN_BYTES;
+    json_t *entry = json_pack("[OiOOOOOOo]", step, w->held, or_null(row, "id"), or_null(row, "sample"),
+                              or_null(row, "difficulty"), or_null(row, "source"), or_null(row, "verdict"),
+                              or_null(row, "reward"),
+                              json_sprintf("%.*s%s", (int)(cut ? utf8_valid_prefix(text, BEGIN_BYTES) : size), text,
+                                           cut ? "…" : ""));
+    if (entry == NULL)
+        fail("no memory for a page");
+    return entry;
+}
+
+static bool add_row(Writer *w, const char *text, size_t size, const char *where)
+{
+    json_t *row = json_parse(text, size, where);
+    json_t *entry = row == NULL ? NULL : entry_of(w, row, where);
+    bool first = w->rows.size == 0;
+    json_object_del(row, "ids"); // people read texts
+    json_object_del(row, "prompt_ids");
+    bool ok = entry != NULL &&
+              bytes_text(&w->index, first ? "<script type=\"application/json\" class=\"index\">[" : ",\n") &&
+              (first || bytes_text(&w->rows, ",\n")) && html_json(&w->index, entry) && html_json(&w->rows, row);
+    json_decref(entry);
+    json_decref(row);
+    return ok && (w->rows.size < CHUNK_BYTES || write_chunk(w));
+}
+
+static bool add_file(Writer *w, const char *path)
+{
+    LineReader reader;
+    const char *text;
+    size_t size;
+    TRY(lines_open(&reader, path));
+    bool ok = true;
+    while (ok && (ok = lines_next(&reader, &text, &size)) && text != NULL) {
+        char where[WHERE_BYTES];
+        snprintf(where, sizeof where, "%s:%" PRId64, path, reader.line);
+        ok = add_row(w, text, size, where);
+    }
+    lines_close(&reader);
+    return ok;
+}
+
+// step-N.jsonl: N; anything else: -1
+static int64_t step_of(const char *name)
+{
+    char *end;
+    if (strncmp(name, "step-", 5) != 0 || name[5] < '0' || name[5] > '9')
+        return -1;
+    int64_t step = strtoll(name + 5, &end, 10);
+    return strcmp(end, ".jsonl") == 0 ? step : -1;
+}
+
+static int by_step(const void *a, const void *b)
+{
+    int64_t x = step_of(*(char *const *)a), y = step_of(*(char *const *)b);
+    return (x > y) - (x < y);
+}
+
+bool view_rows(AtomicFile *file, const char *folder, bool held)
+{
+    Writer w = {.file = file, .held = held};
+    char **names;
+    size_t count;
+    if (!folder_exists(folder))
+        return true;
+    TRY(folder_list(&names, &count, folder));
+    qsort(names, count, sizeof *names, by_step);
+    bool ok = true;
+    for (size_t i = 0; ok && i < count; i++) {
+        if (step_of(names[i]) < 0)
+            continue;
+        char *path = path_join(folder, names[i]);
+        ok = path != NULL && add_file(&w, path);
+        free(path);
+    }
+    ok = ok && (w.rows.size == 0 || write_chunk(&w));
+    names_free(names, count);
+    bytes_free(&w.index);
+    bytes_free(&w.rows);
+    return ok;
+}
