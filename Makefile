@@ -150,7 +150,7 @@ setup-test:
 	@dev/setup.sh test
 
 test: setup-test
-	@$(MAKE) --no-print-directory -j$(JOBS) all $(FAULTS) $(addprefix $(B)/,$(TESTS) $(HELPERS) $(BENCHES)) $(addprefix $(B)/asan/,$(PROGRAMS) $(TOOLS) $(TESTS) $(FUZZERS)) \
+	@$(MAKE) --no-print-directory -j$(JOBS) all $(FAULTS) $(addprefix $(B)/,$(HELPERS) $(BENCHES)) $$(test/run.sh released) $(addprefix $(B)/asan/,$(PROGRAMS) $(TOOLS) $(TESTS) $(FUZZERS)) \
 	    $(SIMT_TESTS)
 	@test/run.sh short
 test-long: test

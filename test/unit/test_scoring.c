@@ -371,16 +371,22 @@ static void no_response_hangs_a_pattern(void **state)
     static const char *const begins[] = {"", "The answer is ", "Answer: ", "\\boxed{", "Final Answer:", "A x "},
                              *const units[] = {"(",   "*$",  "\\boxed{", "{", "<", "The answer is (",
                                                "B (", "\\b", "\xc2\xa0"};
-    for (size_t b = 0; b < sizeof begins / sizeof *begins; b++)
-        for (size_t u = 0; u < sizeof units / sizeof *units; u++) {
-            Bytes text = {0};
-            assert_ok(bytes_text(&text, begins[b]));
-            for (int i = 0; i < 300; i++)
-                assert_ok(bytes_text(&text, units[u]));
-            for (size_t t = 0; TASK_NAMES[t] != NULL; t++)
-                marked(TASK_NAMES[t], "B", options, 3, (Text){text.data, text.size});
-            bytes_free(&text);
-        }
+    const AskedQuestion q = {span("id"), span("B"), options, 3};
+    Bytes text = {0};
+    Marks m;
+    for (size_t t = 0; TASK_NAMES[t] != NULL; t++) {
+        Opened *o = opened(TASK_NAMES[t]);
+        for (size_t b = 0; b < sizeof begins / sizeof *begins; b++)
+            for (size_t u = 0; u < sizeof units / sizeof *units; u++) {
+                bytes_clear(&text);
+                assert_ok(bytes_text(&text, begins[b]));
+                for (int i = 0; i < 100; i++)
+                    assert_ok(bytes_text(&text, units[u]));
+                assert_ok(scorer_mark(o->scorer, &q, 0, (Text){text.data, text.size}, &m));
+            }
+        closed(o);
+    }
+    bytes_free(&text);
     assert_int_equal(marked("supergpqa_zeroshot", "B", options, 3,
                             span("Answer: ((((((((((((((((((((((((((((((((((((("
                                  "((((((((((((((((((((( ?\nAnswer: B"))
