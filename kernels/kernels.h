@@ -84,8 +84,8 @@ typedef struct Kernels {
     const int64_t *head_widths;  // the D that attention knows, 0 behind the last; NULL: any even one
     bool on_gpu;                 // its memory is its own, and what is queued is not waited for
     const char *(*device)(void); // what computes, for people: the card and its libraries, or the number of threads
-    // for people, after a step: which products a library was asked for and our own kernel makes; NULL: there is no
-    // library
+    // for people, after a step: which products a library was asked for and our own kernels make, and why; NULL: there
+    // is no library
     const char *(*own_products)(void);
 
 #define OPERATION(type, name, parameters, names) type(*name) parameters;

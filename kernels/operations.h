@@ -142,10 +142,12 @@ OPERATION(void, qk_norm_rope_backward,
 //   forward          y (T, N)  = x (T, K) · w (N, K)ᵀ           rows_fill with a bias, then add: + bias, rounded once
 //   backward_input   dx (T, K) = dy (T, N) · w (N, K)
 //   backward_weight  dw (N, K) += dy (T, N)ᵀ · x (T, K)         dw is fp32
+// room >= T: rows that dy and x have memory for. What lies behind the first T may be overwritten: a library of the
+// backend's may want whole multiples of 128 rows, the last of them zeros.
 
 OPERATION(void, matmul_forward, (Stream *s, Tensor y, Tensor x, Tensor w, bool add), (s, y, x, w, add))
 OPERATION(void, matmul_backward_input, (Stream *s, Tensor dx, Tensor dy, Tensor w, bool add), (s, dx, dy, w, add))
-OPERATION(void, matmul_backward_weight, (Stream *s, float *dw, Tensor dy, Tensor x), (s, dw, dy, x))
+OPERATION(void, matmul_backward_weight, (Stream *s, float *dw, Tensor dy, Tensor x, int64_t room), (s, dw, dy, x, room))
 
 // ---- KV pages:  pages_write puts the new tokens' keys and values where page_table says; pages_copy makes page to[i] a
 // copy of page from[i], in an array of pages whose elements number page_elements(Hkv, D) each.

@@ -109,10 +109,10 @@ static void matmul_backward_input(Stream *s, Tensor dx, Tensor dy, Tensor w, boo
     timed_matmul_backward_input(s, dx, dy, w, add);
 }
 
-static void matmul_backward_weight(Stream *s, float *dw, Tensor dy, Tensor x)
+static void matmul_backward_weight(Stream *s, float *dw, Tensor dy, Tensor x, int64_t room)
 {
     product_is(x.rows, dy.columns, x.columns, true);
-    timed_matmul_backward_weight(s, dw, dy, x);
+    timed_matmul_backward_weight(s, dw, dy, x, room);
 }
 
 // How long sequences are only the device knows. T tokens in S of them have the fewest pairs where all are as long; a

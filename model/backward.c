@@ -23,11 +23,11 @@ static void mlp_backward(Model *m, const Ragged *batch, LayerActivations *l, con
     Tensor dout = tensor(m->a.dstream, T, C), dproduct = tensor(m->a.dproduct, T, F),
            dnormed = tensor(m->a.dnormed, T, C);
     Tensor gate = tensor(l->gate, T, F), up = tensor(l->up, T, F), normed = tensor(l->normed2, T, C);
-    k->matmul_backward_weight(NULL, g->of[DOWN_PROJ], dout, tensor(l->product, T, F));
+    k->matmul_backward_weight(NULL, g->of[DOWN_PROJ], dout, tensor(l->product, T, F), m->limits.tokens);
     k->matmul_backward_input(NULL, dproduct, dout, w->of[DOWN_PROJ], false);
     k->swiglu_backward(NULL, gate, up, dproduct, gate, up); // from here on gate and up hold their gradients
-    k->matmul_backward_weight(NULL, g->of[GATE_PROJ], gate, normed);
-    k->matmul_backward_weight(NULL, g->of[UP_PROJ], up, normed);
+    k->matmul_backward_weight(NULL, g->of[GATE_PROJ], gate, normed, m->limits.tokens);
+    k->matmul_backward_weight(NULL, g->of[UP_PROJ], up, normed, m->limits.tokens);
     k->matmul_backward_input(NULL, dnormed, gate, w->of[GATE_PROJ], false);
     k->matmul_backward_input(NULL, dnormed, up, w->of[UP_PROJ], true);
     k->rmsnorm_backward(NULL, tensor(m->a.dmiddle, T, C), g->of[POST_NORM], m->a.partial, dnormed, dout,
@@ -56,7 +56,7 @@ static void attention_core_backward(Model *m, const Ragged *batch, LayerActivati
     Tensor dmiddle = tensor(m->a.dmiddle, T, C), dattended = tensor(m->a.dattended, T, Q),
            attended = tensor(l->attended, T, Q);
     Tensor dq = tensor(m->a.dq, T, Q), dk = tensor(m->a.dk, T, KV), dv = tensor(m->a.dv, T, KV);
-    k->matmul_backward_weight(NULL, g->of[O_PROJ], dmiddle, attended);
+    k->matmul_backward_weight(NULL, g->of[O_PROJ], dmiddle, attended, m->limits.tokens);
     k->matmul_backward_input(NULL, dattended, dmiddle, w->of[O_PROJ], false);
     Attention attention = pass_of(m, batch).attention;
     lend_workspace(&attention, m, batch, l);
@@ -82,7 +82,7 @@ static void attention_backward(Model *m, const Ragged *batch, LayerActivations *
         Tensor d = tensor(gradient[i], T, (i == 0 ? m->config.heads : m->config.kv_heads) * D);
         if (g->of[bias[i]] != NULL)
             k->rows_sum(NULL, g->of[bias[i]], m->a.partial, d);
-        k->matmul_backward_weight(NULL, g->of[which[i]], d, normed);
+        k->matmul_backward_weight(NULL, g->of[which[i]], d, normed, m->limits.tokens);
         k->matmul_backward_input(NULL, dnormed, d, w->of[which[i]], i > 0);
     }
     k->rmsnorm_backward(NULL, tensor(m->a.dstream, T, C), g->of[INPUT_NORM], m->a.partial, dnormed,

@@ -88,7 +88,8 @@ void run_announce_again(Run *run)
     if (strcmp(now, run->device) != 0)
         log_note(&run->log, "after the first step: %s", now);
     if (own[0] != 0)
-        log_note(&run->log, "matrix products of our own kernel, as no algorithm of the library gives its bits: %s",
+        log_note(&run->log,
+                 "matrix products of our own kernel, as none of the library gives its bits, or none is faster: %s",
                  own);
 }
 

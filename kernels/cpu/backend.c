@@ -30,7 +30,7 @@ static void cpu_matmul_backward_input(Stream *s, Tensor dx, Tensor dy, Tensor w,
     matmul_nn(dx.rows, dx.columns, dy.columns, dx.data, dy.data, w.data, add);
 }
 
-static void cpu_matmul_backward_weight(Stream *s, float *dw, Tensor dy, Tensor x)
+static void cpu_matmul_backward_weight(Stream *s, float *dw, Tensor dy, Tensor x, int64_t room)
 {
     assert(dy.rows == x.rows);
     matmul_tn(dy.columns, x.columns, x.rows, dw, dy.data, x.data, true);

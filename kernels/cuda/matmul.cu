@@ -152,22 +152,26 @@ void product_own(Stream *s, const Product *p)
         start<false, false, element>(s, p);
 }
 
-void product(Stream *s, const Product *p)
+void product_ours(Stream *s, const Product *p)
 {
-    if (p->m <= 0 || p->n <= 0 || product_library(s, p))
-        return;
     if (p->form == MATMUL_FORWARD && p->m <= FEW_ROWS)
         product_few_rows(s, p);
     else if (!hopper_product(s, p))
         product_own(s, p);
 }
 
+void product(Stream *s, const Product *p)
+{
+    if (p->m > 0 && p->n > 0 && !product_library(s, p))
+        product_ours(s, p);
+}
+
 // Rows of all three matrices one after the other
 static void dense_product(Stream *s, MatmulForm form, int64_t m, int64_t n, int64_t k, const void *a, const void *b,
-                          void *c, bool add)
+                          void *c, bool add, int64_t k_room = 0)
 {
     bool weight = form == MATMUL_BACKWARD_WEIGHT, forward = form == MATMUL_FORWARD;
-    Product p = {form, m, n, k, a, b, c, weight ? m : k, forward ? k : n, n, weight, add};
+    Product p = {form, m, n, k, a, b, c, weight ? m : k, forward ? k : n, n, weight, add, k_room};
     product(s, &p);
 }
 
@@ -183,10 +187,10 @@ void matmul_backward_input(Stream *s, Tensor dx, Tensor dy, Tensor w, bool add)
     dense_product(s, MATMUL_BACKWARD_INPUT, dx.rows, dx.columns, dy.columns, dy.data, w.data, dx.data, add);
 }
 
-void matmul_backward_weight(Stream *s, float *dw, Tensor dy, Tensor x)
+void matmul_backward_weight(Stream *s, float *dw, Tensor dy, Tensor x, int64_t room)
 {
-    assert(dy.rows == x.rows);
-    dense_product(s, MATMUL_BACKWARD_WEIGHT, dy.columns, x.columns, x.rows, dy.data, x.data, dw, true);
+    assert(dy.rows == x.rows && room >= x.rows);
+    dense_product(s, MATMUL_BACKWARD_WEIGHT, dy.columns, x.columns, x.rows, dy.data, x.data, dw, true, room);
 }
 
 } // namespace PRECISION

@@ -36,18 +36,21 @@ typedef struct Product {
     void *c;
     int64_t a_pitch, b_pitch, c_pitch; // elements from one row to the next
     bool c_is_float, add;
+    // backward_weight: rows that a and b have memory for; those behind k may be overwritten (matmul_library.cu)
+    int64_t k_room = 0;
 } Product;
 
 namespace PRECISION
 {
 
-void product(Stream *s, const Product *p);          // the library where it obeys, otherwise our own
+void product(Stream *s, const Product *p);          // the library where it obeys and is faster, otherwise ours
+void product_ours(Stream *s, const Product *p);     // the one of the next three that is for this card and shape
 void product_own(Stream *s, const Product *p);      // matmul.cu
 bool hopper_product(Stream *s, const Product *p);   // hopper_matmul.cu; false: not on this card, nothing was done
 void product_few_rows(Stream *s, const Product *p); // matmul_few.cu
-bool product_library(Stream *s, const Product *p);  // matmul_cublaslt.cu; false: not for this shape, nothing was done
-// Opens the library, unless the environment's DEREASON_MATMUL says own (or mma: without wgmma either); cublaslt:
-// without a check; auto: the default.
+bool product_library(Stream *s, const Product *p);  // matmul_library.cu; false: it is ours to make, nothing was done
+// Opens cuBLASLt, unless the environment's DEREASON_MATMUL says own (or mma: without wgmma either); cublaslt: all
+// products, without a check; auto: the default.
 bool product_choose(void);
 const char *product_maker(void);      // for people
 const char *product_own_shapes(void); // likewise: Kernels.own_products

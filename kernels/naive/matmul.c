@@ -22,7 +22,7 @@ static void matmul_backward_input(Stream *s, Tensor dx, Tensor dy, Tensor w, boo
 }
 
 // dw (N, K) += dy (T, N)ᵀ · x (T, K): column n of dy against column k of x, over the tokens
-static void matmul_backward_weight(Stream *s, float *dw, Tensor dy, Tensor x)
+static void matmul_backward_weight(Stream *s, float *dw, Tensor dy, Tensor x, int64_t room)
 {
     assert(dy.rows == x.rows);
     for (int64_t n = 0; n < dy.columns; n++)

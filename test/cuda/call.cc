@@ -262,7 +262,7 @@ Floats matmul_backward_weight(const Kernels *k, const Floats &before, const Matr
 {
     Memory m(k);
     float *dw = m.floats(before);
-    k->matmul_backward_weight(NULL, dw, m.elements(dy), m.elements(x));
+    k->matmul_backward_weight(NULL, dw, m.elements(dy), m.elements(x), x.rows);
     return m.read(dw, dy.columns * x.columns);
 }
 

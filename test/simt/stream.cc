@@ -307,6 +307,13 @@ cudaError_t cudaStreamEndCapture(cudaStream_t, cudaGraph_t *graph)
     return result(*graph == NULL ? cudaErrorInvalidValue : cudaSuccess);
 }
 
+cudaError_t cudaStreamIsCapturing(cudaStream_t stream, cudaStreamCaptureStatus *status)
+{
+    bool now = captured != NULL && stream == captured_from;
+    *status = now ? cudaStreamCaptureStatusActive : cudaStreamCaptureStatusNone;
+    return cudaSuccess;
+}
+
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t *made, cudaGraph_t graph, unsigned long long)
 {
     *made = new CUgraphExec_st{graph->work};

@@ -249,7 +249,7 @@ static void a_row_does_not_depend_on_its_neighbours(void **state)
 static void do_matmul_backward_weight(const Kernels *k, float *out)
 {
     memset(out, 0, F * C * sizeof(float));
-    k->matmul_backward_weight(NULL, out, rows_of(in.f1, 0, ROWS, F), rows_of(in.c1, 0, ROWS, C));
+    k->matmul_backward_weight(NULL, out, rows_of(in.f1, 0, ROWS, F), rows_of(in.c1, 0, ROWS, C), ROWS);
 }
 
 static void do_norm_weight(const Kernels *k, float *out)

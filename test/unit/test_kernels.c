@@ -196,22 +196,27 @@ static void the_learning_rate_is_a_pure_function_of_the_step(void **state)
 }
 
 // What a run says after its first step of products that a library was asked for.
-static void own_products_are_named_once_with_how_often_the_library_refused(void **state)
+static void own_products_are_named_with_how_often_they_are_ours_and_why(void **state)
 {
     static Makers m;
     assert_string_equal(makers_text(&m), "");
     const Maker k = {.operation = "matmul_forward", .n = 1024, .k = 2560};
     Maker adds = {.operation = "matmul_backward_input", .n = 1024, .k = 2560, .adds = true}, never = adds;
     never.adds = false;
-    makers_note(&m, &k, true);
-    makers_note(&m, &never, false);
-    makers_note(&m, &adds, true);
-    makers_note(&m, &k, false);
+    makers_note(&m, &k, MADE_AS_NONE_OBEYS);
+    makers_note(&m, &never, MADE_BY_LIBRARY);
+    makers_note(&m, &adds, MADE_AS_NONE_OBEYS);
+    makers_note(&m, &k, MADE_BY_LIBRARY);
     assert_string_equal(makers_text(&m), "matmul_forward 1024 x 2560 (at 1 of 2 numbers of rows); "
                                          "matmul_backward_input 1024 x 2560, adds");
+    makers_note(&m, &k, MADE_FASTER);
+    assert_string_equal(makers_text(&m), "matmul_forward 1024 x 2560 (at 1 of 3 numbers of rows); "
+                                         "matmul_forward 1024 x 2560, faster (at 1 of 3 numbers of rows); "
+                                         "matmul_backward_input 1024 x 2560, adds");
     for (int i = 0; i < 2 * MAKERS_MOST; i++) // more than it keeps, and longer than its text
-        makers_note(&m, &(Maker){.operation = "matmul_backward_weight", .n = INT64_MAX - i, .k = INT64_MAX}, true);
-    assert_in_range(strlen(makers_text(&m)), sizeof m.text - 160, sizeof m.text - 1);
+        makers_note(&m, &(Maker){.operation = "matmul_backward_weight", .n = INT64_MAX - i, .k = INT64_MAX},
+                    MADE_FASTER);
+    assert_in_range(strlen(makers_text(&m)), sizeof m.text - 180, sizeof m.text - 1);
 }
 
 int main(void)
@@ -223,7 +228,7 @@ int main(void)
         cmocka_unit_test(the_heads_gradient_agrees_with_finite_differences_of_its_own_loss),
         cmocka_unit_test(the_embeddings_gradient_adds_tokens_in_order),
         cmocka_unit_test(the_learning_rate_is_a_pure_function_of_the_step),
-        cmocka_unit_test(own_products_are_named_once_with_how_often_the_library_refused),
+        cmocka_unit_test(own_products_are_named_with_how_often_they_are_ours_and_why),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

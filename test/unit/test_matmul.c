@@ -26,7 +26,7 @@ static void run(const Kernels *k, Form form, float *out, int64_t T, int64_t N, i
     else if (form == INPUT)
         k->matmul_backward_input(NULL, (Tensor){out, T, K}, (Tensor){dy, T, N}, (Tensor){w, N, K}, add);
     else
-        k->matmul_backward_weight(NULL, out, (Tensor){dy, T, N}, (Tensor){x, T, K});
+        k->matmul_backward_weight(NULL, out, (Tensor){dy, T, N}, (Tensor){x, T, K}, T);
 }
 
 typedef struct Case {
@@ -93,7 +93,7 @@ static void nothing_to_sum_gives_zero(void **state)
     const Kernels *k = kernels_open("cpu", 2);
     float y[6] = {1, 2, 3, 4, 5, 6}, nothing[1] = {0}, dw[6] = {1, 2, 3, 4, 5, 6};
     k->matmul_forward(NULL, (Tensor){y, 2, 3}, (Tensor){nothing, 2, 0}, (Tensor){nothing, 3, 0}, false);
-    k->matmul_backward_weight(NULL, dw, (Tensor){nothing, 0, 2}, (Tensor){nothing, 0, 3});
+    k->matmul_backward_weight(NULL, dw, (Tensor){nothing, 0, 2}, (Tensor){nothing, 0, 3}, 0);
     for (int i = 0; i < 6; i++) {
         assert_true(y[i] == 0);
         assert_true(dw[i] == (float)(i + 1));

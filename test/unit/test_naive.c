@@ -112,7 +112,7 @@ static void products(Case *c)
     Tensor x = input_tensor(c, T, K), w = input_tensor(c, N, K), dy = input_tensor(c, T, N);
     c->k->matmul_forward(NULL, made_tensor(c, T, N), x, w, add);
     c->k->matmul_backward_input(NULL, made_tensor(c, T, K), dy, w, add);
-    c->k->matmul_backward_weight(NULL, made(c, N * K), dy, x);
+    c->k->matmul_backward_weight(NULL, made(c, N * K), dy, x, T);
 }
 
 static void attention(Case *c)
