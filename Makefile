@@ -28,7 +28,7 @@ VERSION := $(shell git describe --always --dirty --tags 2>/dev/null || echo unve
 $(shell mkdir -p $(B); echo '$(VERSION)' | cmp -s - $(B)/version.txt || echo '$(VERSION)' >$(B)/version.txt)
 
 ROOMS   := base system json log options ranks tokenizer kernels safetensors checkpoint server answers answers/words answers/units answers/chemistry \
-           answers/formula answers/compare model sharded pretrained fit shards rows engine session asking chat data decontamination intake inspect difficulty judges pools run rl metrics view evaluation tasks figures benchmarks
+           answers/formula answers/compare model sharded pretrained fit shards rows engine session asking chat serving data decontamination intake inspect difficulty judges pools run rl metrics view evaluation tasks figures benchmarks
 LIBRARY := $(wildcard $(addsuffix /*.c,$(ROOMS)))
 ARCH    := $(shell uname -m)
 ifeq ($(ARCH),x86_64)
@@ -42,7 +42,7 @@ MARCH_plain :=
 endif
 
 JOBS     := $(shell nproc 2>/dev/null || echo 1)
-PROGRAMS := prepare train_sft train_rl score generate evaluate
+PROGRAMS := prepare train_sft train_rl score generate evaluate serve
 TOOLS    := $(patsubst dev/tools/%.c,%,$(wildcard dev/tools/*.c))
 BENCHES  := $(patsubst lab/bench/%.c,%,$(wildcard lab/bench/*.c))
 TESTS    := $(patsubst %.c,%,$(wildcard test/unit/*.c test/parity/*.c))
@@ -105,6 +105,8 @@ $(eval $(call BUILD,$(B)/asan,$(SANITIZE)))
 $(PROGRAMS): %: $(B)/%.o $(B)/libdereason.a $(CUDA_ARCHIVE)
 	@echo "  LINK  $@"
 	@$(CC) $(CFLAGS) -o $@ $^ $(LIBS)
+# the only one that others connect to
+serve $(B)/asan/serve: LIBS += -lmicrohttpd
 $(addprefix $(B)/asan/,$(PROGRAMS)): $(B)/asan/%: $(B)/asan/%.o $(B)/asan/libdereason.a
 	@echo "  LINK  $@"
 	@$(CC) $(CFLAGS) $(SANITIZE) -o $@ $^ $(LIBS)

@@ -25,7 +25,9 @@ GenerationRequest responses_request(const ResponseOptions *o)
                                .min_p = (float)o->min_p};
 }
 
-uint64_t responses_name(const Record *record) { return hash_bytes(record->id, strlen(record->id)); }
+uint64_t responses_name_of(const char *id) { return hash_bytes(id, strlen(id)); }
+
+uint64_t responses_name(const Record *record) { return responses_name_of(record->id); }
 
 int64_t responses_seed(int64_t seed, const Record *record, int64_t sample)
 {

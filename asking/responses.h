@@ -27,6 +27,7 @@ bool responses_check(const ResponseOptions *options); // beyond their ranges
 GenerationRequest responses_request(const ResponseOptions *options);
 
 uint64_t responses_name(const Record *record); // of a row: with the seed, it is all that draws depend on
+uint64_t responses_name_of(const char *id);    // of the row with this id; a row without one has its number in its file
 
 // A server's seed for one sample: each has its own, of 31 bits, because some servers accept no more.
 int64_t responses_seed(int64_t seed, const Record *record, int64_t sample);

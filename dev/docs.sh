@@ -9,7 +9,7 @@ if [ "${1:-}" = --check ]; then
     trap 'rm -rf "$folder"' EXIT
 fi
 mkdir -p "$folder"
-for program in score prepare generate evaluate train_sft train_rl; do
+for program in score prepare generate evaluate serve train_sft train_rl; do
     {
         printf '# Options of %s\n\n' $program
         # shellcheck disable=SC2016

@@ -226,6 +226,7 @@ static void count_pages(Engine *e)
     s->pages_in_use = e->pages.count - e->pages.free_count;
     s->pages_most = s->pages_in_use > s->pages_most ? s->pages_in_use : s->pages_most;
     s->sequences_running = (int64_t)e->running.count;
+    s->sequences_waiting = (int64_t)e->waiting.count;
 }
 
 static bool has_tag(const Sequence *s, uint64_t tag) { return s->settings != NULL && s->settings->request.tag == tag; }

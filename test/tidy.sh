@@ -127,7 +127,7 @@ grep -oE '`test/[a-z_/0-9]+\.(c|cc|sh)`( `[a-z_0-9]+`,?)+' docs/promises.md | tr
 done
 # options and targets that pages name
 {
-    for program in score prepare generate evaluate train_sft train_rl; do ./$program --help=markdown; done | sed -nE 's/^\| `--([a-z0-9-]+)`.*/\1/p' | sed 'p; s/^/no-/'
+    for program in score prepare generate evaluate serve train_sft train_rl; do ./$program --help=markdown; done | sed -nE 's/^\| `--([a-z0-9-]+)`.*/\1/p' | sed 'p; s/^/no-/'
     # of every program, of our scripts and tools, of others' programs
     printf '%s\n' help version config print-config cuda check extract explain seeds size local-dir repo-type cap-add no-python nproc-per-node \
         ntasks nodes ntasks-per-node cpus-per-task signal requeue gpu-bind kill-on-bad-exit wait launchers logdir follow

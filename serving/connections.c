@@ -1,0 +1,459 @@
+// See connections.h. Requests go through handle(), which libmicrohttpd calls when the headers are there, for each piece of the
+// body, when the body is whole, and again when a sleeping connection was woken.
+#include "serving/connections.h"
+#include "json/json_source.h"
+#include "system/files.h"
+#include <microhttpd.h>
+#include <netdb.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum {
+    CONNECTIONS = 4096,     // beyond the requests that are taken: idle ones, and those that are refused
+    IDLE_SECONDS = 60,      // without a byte, except while an answer is computed
+    KEY_BYTES = 4096,       // of --api-key
+    BLOCK = 16384           // of a stream
+};
+
+struct Connections {
+    Service *service;
+    struct MHD_Daemon *daemon;
+    Bytes key;
+    int64_t created;
+};
+
+typedef enum Route { ROUTE_NONE, ROUTE_CHAT, ROUTE_COMPLETION, ROUTE_MODELS, ROUTE_MODEL, ROUTE_HEALTH, ROUTE_METRICS } Route;
+
+// A request on its way.
+typedef struct Exchange {
+    Connections *server;
+    Route route;
+    const char *path; // for metrics
+    bool refused;     // with `refusal` and `message`, once the body has passed
+    ApiRefusal refusal;
+    Bytes message, body;
+    Job *job;
+    struct MHD_Connection *connection;
+} Exchange;
+
+// ---- routes
+
+static const struct {
+    Route route;
+    const char *path, *methods;
+} ROUTES[] = {
+    {ROUTE_CHAT, "/v1/chat/completions", "POST"}, {ROUTE_COMPLETION, "/v1/completions", "POST"},
+    {ROUTE_MODELS, "/v1/models", "GET, HEAD"},    {ROUTE_HEALTH, "/health", "GET, HEAD"},
+    {ROUTE_METRICS, "/metrics", "GET, HEAD"},
+};
+
+static Route route_of(const char *url, const char **path, const char **methods)
+{
+    static const char model[] = "/v1/models/";
+    *path = "other";
+    for (size_t i = 0; i < sizeof ROUTES / sizeof *ROUTES; i++)
+        if (strcmp(url, ROUTES[i].path) == 0) {
+            *path = ROUTES[i].path;
+            *methods = ROUTES[i].methods;
+            return ROUTES[i].route;
+        }
+    if (strncmp(url, model, sizeof model - 1) != 0)
+        return ROUTE_NONE;
+    *path = "/v1/models/NAME";
+    *methods = "GET, HEAD";
+    return ROUTE_MODEL;
+}
+
+static bool is_among(const char *method, const char *methods) // both of capitals; none begins another
+{
+    const char *found = strstr(methods, method);
+    size_t size = strlen(method);
+    return size > 0 && found != NULL && (found[size] == 0 || found[size] == ',');
+}
+
+// ---- answers
+
+static enum MHD_Result queue_response(Exchange *x, struct MHD_Connection *c, unsigned status, const char *type,
+                                      struct MHD_Response *response)
+{
+    if (response == NULL)
+        return MHD_NO;
+    MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+    enum MHD_Result ok = MHD_queue_response(c, status, response);
+    MHD_destroy_response(response);
+    service_count(x->server->service, x->path, (int)status);
+    return ok;
+}
+
+static struct MHD_Response *response_of(const Bytes *body)
+{
+    return MHD_create_response_from_buffer(body->size, body->data, MHD_RESPMEM_MUST_COPY);
+}
+
+static enum MHD_Result queue_bytes(Exchange *x, struct MHD_Connection *c, unsigned status, const char *type, Bytes *body)
+{
+    struct MHD_Response *response = response_of(body);
+    bytes_free(body);
+    return queue_response(x, c, status, type, response);
+}
+
+static void add_headers_of(struct MHD_Response *response, const ApiRefusal *refusal, const char *methods, bool ends)
+{
+    char seconds[16];
+    snprintf(seconds, sizeof seconds, "%d", SERVICE_RETRY_SECONDS);
+    if (refusal->status == 429 || refusal->status == 503)
+        MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, seconds);
+    if (refusal->status == 401)
+        MHD_add_response_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
+    if (refusal->status == 405)
+        MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, methods);
+    if (ends)
+        MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+}
+
+static enum MHD_Result queue_refusal(Exchange *x, struct MHD_Connection *c, const char *methods)
+{
+    Bytes body = {0};
+    const char *message = x->message.data == NULL ? "" : x->message.data;
+    if (!answer_error(&body, &x->refusal, message)) {
+        bytes_free(&body);
+        return MHD_NO;
+    }
+    struct MHD_Response *response = response_of(&body);
+    if (response != NULL)
+        add_headers_of(response, &x->refusal, methods, service_draining(x->server->service));
+    bytes_free(&body);
+    return queue_response(x, c, (unsigned)x->refusal.status, "application/json", response);
+}
+
+// Keeps what is wrong, from error_text(), until the body has passed.
+static void refuse(Exchange *x, const ApiRefusal *refusal)
+{
+    x->refused = true;
+    x->refusal = *refusal;
+    bytes_clear(&x->message);
+    bytes_text(&x->message, error_text());
+    error_clear();
+}
+
+static void refuse_because(Exchange *x, int status, const char *code, const char *message)
+{
+    fail("%s", message);
+    refuse(x, &(ApiRefusal){.status = status, .code = code});
+}
+
+static enum MHD_Result answer_models(Exchange *x, struct MHD_Connection *c, const char *url)
+{
+    const Service *s = x->server->service;
+    const char *asked = url + strlen("/v1/models/");
+    Text name = {s->model, strlen(s->model)};
+    Bytes body = {0};
+    bool one = x->route == ROUTE_MODEL;
+    if (one && strcmp(asked, s->model) != 0) {
+        refuse_because(x, 404, "model_not_found", "there is no such model here; GET /v1/models says what there is");
+        return queue_refusal(x, c, "");
+    }
+    bool ok = bytes_text(&body, one ? "" : "{\"object\":\"list\",\"data\":[") && bytes_text(&body, "{\"id\":") &&
+              json_append_string(&body, name) &&
+              bytes_printf(&body, ",\"object\":\"model\",\"created\":%" PRId64 ",\"owned_by\":\"dereason\","
+                                  "\"max_model_len\":%" PRId64 "}%s",
+                           x->server->created, engine_context(s->session->engine), one ? "" : "]}");
+    if (ok)
+        return queue_bytes(x, c, 200, "application/json", &body);
+    bytes_free(&body);
+    return MHD_NO;
+}
+
+static enum MHD_Result answer_health(Exchange *x, struct MHD_Connection *c)
+{
+    Bytes body = {0};
+    bool ends = service_draining(x->server->service);
+    if (bytes_text(&body, ends ? "{\"status\":\"draining\"}\n" : "{\"status\":\"ok\"}\n"))
+        return queue_bytes(x, c, ends ? 503 : 200, "application/json", &body);
+    return MHD_NO;
+}
+
+static enum MHD_Result answer_metrics(Exchange *x, struct MHD_Connection *c)
+{
+    Bytes body = {0};
+    if (service_metrics(x->server->service, &body))
+        return queue_bytes(x, c, 200, "text/plain; version=0.0.4; charset=utf-8", &body);
+    bytes_free(&body);
+    return MHD_NO;
+}
+
+// ---- what is wrong before the body is read
+
+// As long as the key that was sent, whatever the right one is.
+static bool key_is_right(const Bytes *key, const char *sent)
+{
+    size_t size = strlen(sent);
+    unsigned different = size != key->size;
+    for (size_t i = 0; i < size; i++)
+        different |= (unsigned char)sent[i] ^ (unsigned char)key->data[i % key->size];
+    return different == 0;
+}
+
+static bool may_ask(const Connections *h, struct MHD_Connection *c)
+{
+    static const char scheme[] = "Bearer ";
+    const char *sent = MHD_lookup_connection_value(c, MHD_HEADER_KIND, MHD_HTTP_HEADER_AUTHORIZATION);
+    return h->key.size == 0 || (sent != NULL && strncasecmp(sent, scheme, sizeof scheme - 1) == 0 &&
+                                key_is_right(&h->key, sent + sizeof scheme - 1));
+}
+
+// A page in a browser may send anything else to this machine without being asked.
+static bool is_json(struct MHD_Connection *c)
+{
+    static const char json[] = "application/json";
+    const char *type = MHD_lookup_connection_value(c, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_TYPE);
+    size_t size = sizeof json - 1;
+    return type != NULL && strncasecmp(type, json, size) == 0 && (type[size] == 0 || strchr("; \t", type[size]) != NULL);
+}
+
+static int64_t length_of(struct MHD_Connection *c)
+{
+    const char *length = MHD_lookup_connection_value(c, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    return length == NULL ? 0 : strtoll(length, NULL, 10);
+}
+
+static void check_head(Exchange *x, struct MHD_Connection *c, const char *method, const char *methods)
+{
+    const Connections *h = x->server;
+    bool posts = x->route == ROUTE_CHAT || x->route == ROUTE_COMPLETION;
+    if (x->route != ROUTE_HEALTH && !may_ask(h, c))
+        refuse_because(x, 401, "invalid_api_key", "the key is missing or wrong; send it as Authorization: Bearer KEY");
+    else if (x->route == ROUTE_NONE)
+        refuse_because(x, 404, "not_found", "there is nothing at this address; see GET /v1/models");
+    else if (!is_among(method, methods))
+        refuse_because(x, 405, "method_not_allowed", "this address takes another method; see Allow");
+    else if (posts && !is_json(c))
+        refuse_because(x, 415, "unsupported_media_type", "send Content-Type: application/json");
+    else if (posts && length_of(c) > h->service->options->max_body)
+        refuse_because(x, 413, "body_too_large", "the body is longer than the server takes (--max-body)");
+}
+
+// ---- a request to the model
+
+static void take_body(Exchange *x, const char *data, size_t size)
+{
+    if (x->refused)
+        return;
+    if ((int64_t)(x->body.size + size) > x->server->service->options->max_body)
+        refuse_because(x, 413, "body_too_large", "the body is longer than the server takes (--max-body)");
+    else if (!bytes_append(&x->body, data, size))
+        refuse(x, &(ApiRefusal){.status = 500});
+    if (x->refused)
+        bytes_free(&x->body);
+}
+
+static void ask(Exchange *x, struct MHD_Connection *c)
+{
+    ApiRequest request;
+    ApiRefusal refusal;
+    Service *s = x->server->service;
+    ApiKind kind = x->route == ROUTE_CHAT ? API_CHAT : API_COMPLETION;
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
+    bool ok = api_read(&request, &refusal, kind, x->body.data == NULL ? "" : x->body.data, x->body.size);
+    bytes_free(&x->body);
+    if (ok && (x->job = job_open(s, &request, &refusal)) != NULL) {
+        if (info != NULL && service_submit(s, x->job, info->connect_fd, &refusal))
+            return;
+        job_leave(x->job);
+        x->job = NULL;
+    }
+    api_request_free(&request);
+    refuse(x, &refusal);
+}
+
+static void wake(void *connection) { MHD_resume_connection(connection); }
+
+// With the service's lock held, as the waking is: it cannot come before.
+static void sleep_until_woken(Job *job, struct MHD_Connection *c)
+{
+    job->wake = wake;
+    job->wake_context = c;
+    MHD_suspend_connection(c);
+}
+
+static ssize_t read_stream(void *context, uint64_t position, char *buffer, size_t most)
+{
+    Exchange *x = context;
+    Job *job = x->job;
+    ssize_t given = MHD_CONTENT_READER_END_WITH_ERROR;
+    pthread_mutex_lock(&job->service->lock);
+    size_t there = job->out.size - job->taken;
+    if (there > 0) {
+        given = (ssize_t)(there < most ? there : most);
+        memcpy(buffer, job->out.data + job->taken, (size_t)given);
+        job->taken += (size_t)given;
+        if (job->taken == job->out.size) {
+            bytes_clear(&job->out);
+            job->taken = 0;
+        }
+    } else if (job->finished)
+        given = job->status == 200 ? MHD_CONTENT_READER_END_OF_STREAM : MHD_CONTENT_READER_END_WITH_ERROR;
+    else {
+        given = 0;
+        sleep_until_woken(job, x->connection);
+    }
+    pthread_mutex_unlock(&job->service->lock);
+    return given;
+}
+
+static enum MHD_Result answer_stream(Exchange *x, struct MHD_Connection *c)
+{
+    struct MHD_Response *response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK, read_stream, x, NULL);
+    x->connection = c;
+    if (response != NULL)
+        MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-cache");
+    return queue_response(x, c, 200, "text/event-stream; charset=utf-8", response);
+}
+
+static enum MHD_Result answer_whole(Exchange *x, struct MHD_Connection *c)
+{
+    Job *job = x->job;
+    struct MHD_Response *response = NULL;
+    pthread_mutex_lock(&job->service->lock);
+    bool finished = job->finished;
+    unsigned status = (unsigned)job->status;
+    if (finished)
+        response = response_of(&job->out);
+    else
+        sleep_until_woken(job, c);
+    pthread_mutex_unlock(&job->service->lock);
+    if (!finished)
+        return MHD_YES;
+    if (response != NULL)
+        add_headers_of(response, &(ApiRefusal){.status = (int)status}, "", service_draining(x->server->service));
+    return queue_response(x, c, status, "application/json", response);
+}
+
+// ---- the calls of libmicrohttpd
+
+static enum MHD_Result begin(Connections *h, struct MHD_Connection *c, const char *url, const char *method, void **state)
+{
+    Exchange *x = allocate(1, sizeof *x);
+    const char *methods = "";
+    if (x == NULL) {
+        error_clear();
+        return MHD_NO;
+    }
+    *state = x;
+    x->server = h;
+    x->route = route_of(url, &x->path, &methods);
+    check_head(x, c, method, methods);
+    // a body that is too long, or not for us, is not waited for: the connection ends after the answer
+    bool long_one = x->refused && length_of(c) > BLOCK;
+    return long_one || (x->refused && x->refusal.status == 405) ? queue_refusal(x, c, methods) : MHD_YES;
+}
+
+static enum MHD_Result answer(Exchange *x, struct MHD_Connection *c, const char *url)
+{
+    bool posts = x->route == ROUTE_CHAT || x->route == ROUTE_COMPLETION;
+    if (!x->refused && posts && x->job == NULL)
+        ask(x, c);
+    if (x->refused)
+        return queue_refusal(x, c, "");
+    if (x->job != NULL)
+        return x->job->request.stream ? answer_stream(x, c) : answer_whole(x, c);
+    return x->route == ROUTE_HEALTH    ? answer_health(x, c)
+           : x->route == ROUTE_METRICS ? answer_metrics(x, c)
+                                       : answer_models(x, c, url);
+}
+
+static enum MHD_Result handle(void *context, struct MHD_Connection *c, const char *url, const char *method,
+                              const char *version, const char *data, size_t *size, void **state)
+{
+    if (*state == NULL)
+        return begin(context, c, url, method, state);
+    Exchange *x = *state;
+    if (*size > 0) {
+        take_body(x, data, *size);
+        *size = 0;
+        return MHD_YES;
+    }
+    return answer(x, c, url);
+}
+
+static void end(void *context, struct MHD_Connection *c, void **state, enum MHD_RequestTerminationCode code)
+{
+    Exchange *x = *state;
+    if (x == NULL)
+        return;
+    if (x->job != NULL)
+        job_leave(x->job);
+    bytes_free(&x->message);
+    bytes_free(&x->body);
+    free(x);
+    *state = NULL;
+}
+
+// ---- opening
+
+static bool read_key(Connections *h, const char *path)
+{
+    const char *given = getenv("DEREASON_API_KEY");
+    if (path[0] == 0)
+        return given == NULL || given[0] == 0 || bytes_text(&h->key, given);
+    TRY(file_read(&h->key, path, KEY_BYTES));
+    while (h->key.size > 0 && strchr(" \t\r\n", h->key.data[h->key.size - 1]) != NULL)
+        h->key.data[--h->key.size] = 0;
+    return (h->key.size > 0 && strlen(h->key.data) == h->key.size) || fail("--api-key: %s holds no key", path);
+}
+
+static bool listen_at(Connections *h, const ListenOptions *o, const struct addrinfo *address)
+{
+    unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC |
+                     (address->ai_family == AF_INET6 ? MHD_USE_IPv6 : 0u);
+    unsigned connections = (unsigned)h->service->options->requests + CONNECTIONS;
+    h->daemon = MHD_start_daemon(flags, (uint16_t)o->port, NULL, NULL, handle, h, MHD_OPTION_SOCK_ADDR, address->ai_addr,
+                                 MHD_OPTION_NOTIFY_COMPLETED, end, h, MHD_OPTION_CONNECTION_LIMIT, connections,
+                                 MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS,
+                                 MHD_OPTION_END);
+    return h->daemon != NULL || fail_errno("--host %s --port %" PRId64 ": listening", o->host, o->port);
+}
+
+static bool listen_for(Connections *h, const ListenOptions *o)
+{
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV}, *found;
+    char port[16];
+    snprintf(port, sizeof port, "%d", (int)o->port);
+    int error = getaddrinfo(o->host, port, &hints, &found);
+    if (error != 0)
+        return fail("--host %s: %s", o->host, gai_strerror(error));
+    bool ok = listen_at(h, o, found);
+    freeaddrinfo(found);
+    return ok;
+}
+
+Connections *connections_open(Service *service, const ListenOptions *options)
+{
+    Connections *h = allocate(1, sizeof *h);
+    if (h == NULL)
+        return NULL;
+    *h = (Connections){.service = service, .created = (int64_t)time(NULL)};
+    if (read_key(h, options->api_key) && listen_for(h, options))
+        return h;
+    connections_close(h);
+    return NULL;
+}
+
+int connections_port(const Connections *h)
+{
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_BIND_PORT);
+    return info == NULL ? 0 : info->port;
+}
+
+bool connections_have_key(const Connections *h) { return h->key.size > 0; }
+
+void connections_close(Connections *h)
+{
+    if (h == NULL)
+        return;
+    if (h->daemon != NULL)
+        MHD_stop_daemon(h->daemon);
+    bytes_free(&h->key);
+    free(h);
+}
