@@ -58,7 +58,8 @@ static bool announce(const Serve *s)
     session_describe(&s->session, &about);
     fprintf(stderr, "%s\n", about.data);
     bytes_free(&about);
-    if (!connections_have_key(s->connections) && strcmp(s->o.listen.host, "127.0.0.1") != 0 && strcmp(s->o.listen.host, "::1") != 0)
+    if (!connections_have_key(s->connections) && strcmp(s->o.listen.host, "127.0.0.1") != 0 &&
+        strcmp(s->o.listen.host, "::1") != 0)
         fprintf(stderr, "whoever reaches this address may ask; --api-key FILE keeps others out\n");
     printf("serving %s at http://%s%s%s:%d/v1\n", s->service.model, v6 ? "[" : "", s->o.listen.host, v6 ? "]" : "",
            connections_port(s->connections));
@@ -75,7 +76,8 @@ static bool run(void *state)
     if (s->o.machine.plan)
         return fit_print(&s->fit, stdout);
     TRY(signals_install("ending: running requests are answered, new ones refused (again: at once)\n"));
-    TRY(open_model(s, &options) && (s->connections = connections_open(&s->service, &s->o.listen)) != NULL && announce(s));
+    TRY(open_model(s, &options) && (s->connections = connections_open(&s->service, &s->o.listen)) != NULL &&
+        announce(s));
     return service_run(&s->service);
 }
 

@@ -220,15 +220,6 @@ void engine_prefix_release(Engine *e, Sequence *prefix)
 
 // ---- giving up
 
-static void count_pages(Engine *e)
-{
-    EngineStatistics *s = &e->statistics;
-    s->pages_in_use = e->pages.count - e->pages.free_count;
-    s->pages_most = s->pages_in_use > s->pages_most ? s->pages_in_use : s->pages_most;
-    s->sequences_running = (int64_t)e->running.count;
-    s->sequences_waiting = (int64_t)e->waiting.count;
-}
-
 static bool has_tag(const Sequence *s, uint64_t tag) { return s->settings != NULL && s->settings->request.tag == tag; }
 
 // Those of a list that is in no order, or whose order its heap makes again.
@@ -275,7 +266,6 @@ void engine_cancel(Engine *e, uint64_t tag)
         sequence_free(e, s);
         i = 0; // a prefix that nobody else shares has left the list, too
     }
-    count_pages(e);
 }
 
 // ---- steps and results
@@ -287,7 +277,7 @@ bool engine_step(Engine *e)
     e->fetched = NULL;
     Flight *next = &e->flights[(e->first + e->queued) % PASSES_IN_FLIGHT];
     TRY(admit_waiting(e) && place_running(e, next));
-    count_pages(e);
+    e->statistics.pages_most = larger(e->statistics.pages_most, e->pages.count - e->pages.free_count);
     bool more = next->batch.tokens > 0;
     if (more) {
         TRY(flight_queue(e, next));
@@ -313,4 +303,11 @@ bool engine_next(Engine *e, GenerationResult *result)
     return true;
 }
 
-EngineStatistics engine_statistics(const Engine *e) { return e->statistics; }
+EngineStatistics engine_statistics(const Engine *e)
+{
+    EngineStatistics s = e->statistics;
+    s.pages_in_use = e->pages.count - e->pages.free_count;
+    s.sequences_running = (int64_t)e->running.count;
+    s.sequences_waiting = (int64_t)e->waiting.count;
+    return s;
+}

@@ -83,8 +83,8 @@ typedef struct EngineStatistics {
     int64_t passes, graph_passes;
     int64_t keys_read;   // over all passes: positions whose keys and values a pass has to read, shared ones once
     int64_t preemptions; // sequences that lost their pages and were computed again
-    int64_t pages_in_use, pages_most; // of limits.cache.pages
-    int64_t sequences_running, sequences_waiting;
+    int64_t pages_most;  // of limits.cache.pages
+    int64_t pages_in_use, sequences_running, sequences_waiting; // now
 } EngineStatistics;
 
 // n_live: the vocabulary rows that may be sampled. Weights may change between steps of an empty engine.

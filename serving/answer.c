@@ -118,8 +118,7 @@ static bool put_column(Bytes *out, const Tokenizer *tokenizer, const AnswerChoic
     int64_t offset = *c->offset, written = 0;
     for (int part = 0; part < 2; part++)
         for (int64_t i = 0; i < parts[part]->count; i++) {
-            TRY(bytes_text(out, written++ == 0 ? "" : ",") &&
-                put_cell(out, tokenizer, parts[part], i, column, offset));
+            TRY(bytes_text(out, written++ == 0 ? "" : ",") && put_cell(out, tokenizer, parts[part], i, column, offset));
             offset += characters_of(tokenizer, parts[part]->ids[i], part == 0);
         }
     if (column == OFFSETS)
@@ -203,8 +202,7 @@ bool answer_end(Bytes *out, int64_t prompt_tokens, int64_t tokens)
 static bool put_name(Bytes *out, const char *name, const char *text)
 {
     TRY(bytes_printf(out, ",\"%s\":", name));
-    return text == NULL || text[0] == 0 ? bytes_text(out, "null")
-                                        : json_append_string(out, (Text){text, strlen(text)});
+    return text == NULL || text[0] == 0 ? bytes_text(out, "null") : json_append_string(out, (Text){text, strlen(text)});
 }
 
 bool answer_error(Bytes *out, const ApiRefusal *refusal, const char *message)

@@ -16,11 +16,11 @@ typedef struct AnswerHead {
 
 // Tokens in their order, with what is known of each.
 typedef struct AnswerTokens {
-    const int32_t *ids;      // (count)
-    const float *logprob;    // (count)
-    const Candidate *top;    // (count, top_count)
+    const int32_t *ids;   // (count)
+    const float *logprob; // (count)
+    const Candidate *top; // (count, top_count)
     int64_t count, top_count;
-    bool first_unknown;      // a prompt's first token
+    bool first_unknown; // a prompt's first token
 } AnswerTokens;
 
 // A choice, or a piece of it.

@@ -8,7 +8,6 @@
 #include "asking/responses.h"
 #include "json/json.h"
 
-
 enum {
     API_STOPS = 4,         // texts in "stop"
     API_TOP = 20,          // candidates for a token
@@ -35,11 +34,11 @@ typedef struct ApiRequest {
     size_t message_count;
     ApiPrompt *prompts; // (prompt_count) of a completion; at least one, none of them empty
     size_t prompt_count;
-    bool many;       // "prompt" is a list of prompts
-    Bytes *joined;   // (joined_count) contents that came in parts
+    bool many;     // "prompt" is a list of prompts
+    Bytes *joined; // (joined_count) contents that came in parts
     size_t joined_count;
-    int64_t n;              // answers to each prompt
-    int64_t max_tokens;     // 0: as many as fit (a chat), 16 (a completion); -1: none, for echo alone
+    int64_t n;          // answers to each prompt
+    int64_t max_tokens; // 0: as many as fit (a chat), 16 (a completion); -1: none, for echo alone
     double temperature, top_p, min_p;
     int64_t top_k;
     bool seeded;
@@ -56,9 +55,9 @@ typedef struct ApiRequest {
 
 // What is wrong with a request, beside error_text().
 typedef struct ApiRefusal {
-    int status;        // of HTTP
-    const char *code;  // for programs; NULL: none
-    char param[64];    // the field; "": none
+    int status;       // of HTTP
+    const char *code; // for programs; NULL: none
+    char param[64];   // the field; "": none
 } ApiRefusal;
 
 // False after fail(): refusal says which field. free in any case.

@@ -79,7 +79,8 @@ static bool read_role(Role *role, const json_t *message, size_t turn)
     static const struct {
         const char *name;
         Role role;
-    } roles[] = {{"system", ROLE_SYSTEM}, {"developer", ROLE_SYSTEM}, {"user", ROLE_USER}, {"assistant", ROLE_ASSISTANT}};
+    } roles[] = {
+        {"system", ROLE_SYSTEM}, {"developer", ROLE_SYSTEM}, {"user", ROLE_USER}, {"assistant", ROLE_ASSISTANT}};
     Text given = text_of(json_object_get(message, "role"));
     for (size_t i = 0; i < sizeof roles / sizeof *roles; i++)
         if (given.data != NULL && text_is(given, roles[i].name)) {
@@ -96,8 +97,7 @@ static bool read_message(ApiRequest *r, Message *out, const json_t *message, siz
     const char *key;
     TRY(json_is_object(message) || fail("message %zu is not an object", turn));
     TRY(read_role(&out->role, message, turn));
-    json_object_foreach((json_t *)(uintptr_t)message, key, value)
-    {
+    json_object_foreach ((json_t *)(uintptr_t)message, key, value) {
         bool known = false;
         for (size_t i = 0; i < sizeof read / sizeof *read; i++)
             known = known || strcmp(key, read[i]) == 0;
@@ -257,8 +257,7 @@ static bool read_stream_options(ApiRequest *r, const json_t *v, const char *name
     const char *key;
     json_t *value;
     TRY(json_is_object(v) || fail("\"stream_options\" must be an object"));
-    json_object_foreach((json_t *)(uintptr_t)v, key, value)
-    {
+    json_object_foreach ((json_t *)(uintptr_t)v, key, value) {
         if (strcmp(key, "include_usage") == 0)
             TRY(json_is_null(value) || read_flag(&r->usage, value, key));
         else if (strcmp(key, "include_obfuscation") != 0 && !says_nothing(value))
@@ -339,7 +338,7 @@ static bool is_only(const json_t *value, const char *only)
 {
     json_t *wanted = json_loads(only, JSON_DECODE_ANY, NULL);
     bool same = json_is_number(value) && json_is_number(wanted) ? json_number_value(value) == json_number_value(wanted)
-                                                                 : json_equal(value, wanted);
+                                                                : json_equal(value, wanted);
     json_decref(wanted);
     return same || says_nothing(value);
 }
@@ -402,8 +401,7 @@ bool api_read(ApiRequest *r, ApiRefusal *refusal, ApiKind kind, const char *body
     *refusal = (ApiRefusal){.status = 400};
     TRY((r->body = json_parse(body, size, "the body")) != NULL);
     TRY(json_is_object(r->body) || fail("the body is not a JSON object"));
-    json_object_foreach(r->body, name, value)
-    {
+    json_object_foreach (r->body, name, value) {
         if (!read_field(r, value, name))
             return refuse(refusal, name, NULL);
     }

@@ -10,10 +10,10 @@
 #include <time.h>
 
 enum {
-    CONNECTIONS = 4096,     // beyond the requests that are taken: idle ones, and those that are refused
-    IDLE_SECONDS = 60,      // without a byte, except while an answer is computed
-    KEY_BYTES = 4096,       // of --api-key
-    BLOCK = 16384           // of a stream
+    CONNECTIONS = 4096, // beyond the requests that are taken: idle ones, and those that are refused
+    IDLE_SECONDS = 60,  // without a byte, except while an answer is computed
+    KEY_BYTES = 4096,   // of --api-key
+    BLOCK = 16384       // of a stream
 };
 
 struct Connections {
@@ -23,7 +23,15 @@ struct Connections {
     int64_t created;
 };
 
-typedef enum Route { ROUTE_NONE, ROUTE_CHAT, ROUTE_COMPLETION, ROUTE_MODELS, ROUTE_MODEL, ROUTE_HEALTH, ROUTE_METRICS } Route;
+typedef enum Route {
+    ROUTE_NONE,
+    ROUTE_CHAT,
+    ROUTE_COMPLETION,
+    ROUTE_MODELS,
+    ROUTE_MODEL,
+    ROUTE_HEALTH,
+    ROUTE_METRICS
+} Route;
 
 // A request on its way.
 typedef struct Exchange {
@@ -91,7 +99,8 @@ static struct MHD_Response *response_of(const Bytes *body)
     return MHD_create_response_from_buffer(body->size, body->data, MHD_RESPMEM_MUST_COPY);
 }
 
-static enum MHD_Result queue_bytes(Exchange *x, struct MHD_Connection *c, unsigned status, const char *type, Bytes *body)
+static enum MHD_Result queue_bytes(Exchange *x, struct MHD_Connection *c, unsigned status, const char *type,
+                                   Bytes *body)
 {
     struct MHD_Response *response = response_of(body);
     bytes_free(body);
@@ -156,8 +165,9 @@ static enum MHD_Result answer_models(Exchange *x, struct MHD_Connection *c, cons
     }
     bool ok = bytes_text(&body, one ? "" : "{\"object\":\"list\",\"data\":[") && bytes_text(&body, "{\"id\":") &&
               json_append_string(&body, name) &&
-              bytes_printf(&body, ",\"object\":\"model\",\"created\":%" PRId64 ",\"owned_by\":\"dereason\","
-                                  "\"max_model_len\":%" PRId64 "}%s",
+              bytes_printf(&body,
+                           ",\"object\":\"model\",\"created\":%" PRId64 ",\"owned_by\":\"dereason\","
+                           "\"max_model_len\":%" PRId64 "}%s",
                            x->server->created, engine_context(s->session->engine), one ? "" : "]}");
     if (ok)
         return queue_bytes(x, c, 200, "application/json", &body);
@@ -209,7 +219,8 @@ static bool is_json(struct MHD_Connection *c)
     static const char json[] = "application/json";
     const char *type = MHD_lookup_connection_value(c, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_TYPE);
     size_t size = sizeof json - 1;
-    return type != NULL && strncasecmp(type, json, size) == 0 && (type[size] == 0 || strchr("; \t", type[size]) != NULL);
+    return type != NULL && strncasecmp(type, json, size) == 0 &&
+           (type[size] == 0 || strchr("; \t", type[size]) != NULL);
 }
 
 static int64_t length_of(struct MHD_Connection *c)
@@ -332,7 +343,8 @@ static enum MHD_Result answer_whole(Exchange *x, struct MHD_Connection *c)
 
 // ---- the calls of libmicrohttpd
 
-static enum MHD_Result begin(Connections *h, struct MHD_Connection *c, const char *url, const char *method, void **state)
+static enum MHD_Result begin(Connections *h, struct MHD_Connection *c, const char *url, const char *method,
+                             void **state)
 {
     Exchange *x = allocate(1, sizeof *x);
     const char *methods = "";
@@ -408,10 +420,9 @@ static bool listen_at(Connections *h, const ListenOptions *o, const struct addri
     unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC |
                      (address->ai_family == AF_INET6 ? MHD_USE_IPv6 : 0u);
     unsigned connections = (unsigned)h->service->options->requests + CONNECTIONS;
-    h->daemon = MHD_start_daemon(flags, (uint16_t)o->port, NULL, NULL, handle, h, MHD_OPTION_SOCK_ADDR, address->ai_addr,
-                                 MHD_OPTION_NOTIFY_COMPLETED, end, h, MHD_OPTION_CONNECTION_LIMIT, connections,
-                                 MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS,
-                                 MHD_OPTION_END);
+    h->daemon = MHD_start_daemon(flags, (uint16_t)o->port, NULL, NULL, handle, h, MHD_OPTION_SOCK_ADDR,
+                                 address->ai_addr, MHD_OPTION_NOTIFY_COMPLETED, end, h, MHD_OPTION_CONNECTION_LIMIT,
+                                 connections, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS, MHD_OPTION_END);
     return h->daemon != NULL || fail_errno("--host %s --port %" PRId64 ": listening", o->host, o->port);
 }
 

@@ -178,8 +178,9 @@ bool service_submit(Service *s, Job *job, int socket, ApiRefusal *refusal)
     pthread_mutex_unlock(&s->lock);
     if (ends)
         return fail("the server is ending, and takes no more requests") || refuse(refusal, 503, "", "draining");
-    return room || fail("%" PRId64 " requests are being answered, which is all that are taken at once; come again",
-                        s->options->requests) ||
+    return room ||
+           fail("%" PRId64 " requests are being answered, which is all that are taken at once; come again",
+                s->options->requests) ||
            refuse(refusal, 429, "", "too_many_requests");
 }
 

@@ -180,9 +180,8 @@ static bool put_whole(Job *job)
 static bool put_last_events(Job *job)
 {
     Bytes json = {0};
-    bool ok = !job->request.usage ||
-              (answer_begin(&json, &job->head, true) && answer_end(&json, job->prompt_tokens, job->tokens) &&
-               put_event(job, &json));
+    bool ok = !job->request.usage || (answer_begin(&json, &job->head, true) &&
+                                      answer_end(&json, job->prompt_tokens, job->tokens) && put_event(job, &json));
     bytes_free(&json);
     return ok && bytes_text(&job->out, "data: [DONE]\n\n");
 }

@@ -69,7 +69,7 @@ bool metrics_write(const Metrics *m, Bytes *out)
         {"sequences_waiting", "gauge", "Sequences that wait for a place", e->sequences_waiting},
         {"preemptions_total", "counter", "Sequences that lost their pages and were computed again", e->preemptions},
         {"passes_total", "counter", "Passes through the model", e->passes},
-        {"pages_in_use", "gauge", "Pages of keys and values that are held", e->pages_in_use},
+        {"pages_in_use", "gauge", "Pages of keys and values that are held", e->pages_in_use - 1},
         {"pages", "gauge", "Pages of keys and values that there are", m->pages},
     };
     for (size_t i = 0; i < sizeof values / sizeof *values; i++)

@@ -22,8 +22,9 @@ typedef struct Metrics {
     CountedAnswer answers[METRICS_ANSWERS]; // (answer_count) what does not fit is counted with the last
     int answer_count;
     int64_t prompt_tokens; // of requests that were taken
-    int64_t running, left, timed_out, cut; // requests: now; given up because the client left, took too long, read too slowly
-    int64_t pages;                         // that there are
+    int64_t running, left, timed_out,
+        cut;       // requests: now; given up because the client left, took too long, read too slowly
+    int64_t pages; // that there are
     EngineStatistics engine;
     Histogram first_token, whole; // seconds
 } Metrics;

@@ -43,13 +43,10 @@ static GenerationRequest request_of(const Job *job, Part *part)
 {
     const ApiRequest *r = &job->request;
     const ModelFiles *files = &job->service->session->files;
-    ResponseOptions drawn = {.temperature = r->temperature,
-                             .top_k = r->top_k,
-                             .top_p = r->top_p,
-                             .min_p = r->min_p,
-                             .seed = job->head.seed};
-    drawn.max_new_tokens = r->max_tokens > 0         ? r->max_tokens
-                           : r->max_tokens < 0       ? 1
+    ResponseOptions drawn = {
+        .temperature = r->temperature, .top_k = r->top_k, .top_p = r->top_p, .min_p = r->min_p, .seed = job->head.seed};
+    drawn.max_new_tokens = r->max_tokens > 0           ? r->max_tokens
+                           : r->max_tokens < 0         ? 1
                            : r->kind == API_COMPLETION ? SERVICE_COMPLETION_TOKENS
                                                        : API_TOKENS;
     GenerationRequest g = responses_request(&drawn);

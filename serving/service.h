@@ -25,8 +25,9 @@
 OPTION_GROUP(ServiceOptions, SERVICE_ROWS)
 
 enum {
-    SERVICE_SCORES = 64,        // rows of a pass for scored prompts and candidates
-    SERVICE_BUFFER = 1 << 20,   // bytes of a stream that wait for a slow reader; a reader that is further behind is cut off
+    SERVICE_SCORES = 64, // rows of a pass for scored prompts and candidates
+    SERVICE_BUFFER =
+        1 << 20, // bytes of a stream that wait for a slow reader; a reader that is further behind is cut off
     SERVICE_COMPLETION_TOKENS = 16, // of a completion that does not say, as OpenAI has it
     SERVICE_RETRY_SECONDS = 1
 };
@@ -49,8 +50,8 @@ typedef struct Choice {
 typedef struct Part {
     Job *job;
     TokenList ids;
-    uint64_t name;      // names its draws: as responses_name
-    Text text;          // as it was sent or decoded, for echo
+    uint64_t name; // names its draws: as responses_name
+    Text text;     // as it was sent or decoded, for echo
     Bytes decoded;
     Choice *choices; // (n)
     int64_t left;    // samples still to come
@@ -85,14 +86,14 @@ struct Service {
     const char *model; // its name for clients
     Encoder *encoder;  // of the connections' thread
     uint64_t fingerprint;
-    Job *jobs;          // of the engine's thread
+    Job *jobs; // of the engine's thread
     struct pollfd *polled;
     size_t polled_capacity;
     pthread_mutex_t lock;
     pthread_cond_t arrival;
     // guarded by lock
     Job *arrivals;
-    int64_t open;  // jobs that a connection or the engine still has
+    int64_t open; // jobs that a connection or the engine still has
     bool draining, broken;
     Metrics metrics;
 };

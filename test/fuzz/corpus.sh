@@ -13,6 +13,7 @@ fuzz_shard) ls test/fixtures/shards/*/*.bin ;;
 fuzz_verify) ls test/fixtures/answers_to_verify/*.txt ;;
 fuzz_answer) ls test/fixtures/answers/*.json ;;
 fuzz_findings) ls test/fixtures/findings/*.txt ;;
+fuzz_request) ls test/fixtures/requests/*.json ;;
 fuzz_scoring)
     mkdir -p build/fuzz
     awk 'NR % 5 == 0' test/fixtures/benchmarks/responses.json | split -l 2 -a 3 - build/fuzz/responses-
