@@ -1,5 +1,5 @@
-// A model behind OpenAI's HTTP API: requests of many clients, continuously batched through the generation engine. What a
-// request gets does not depend on its company; with a seed it is what ./generate answers to the same prompt, to the
+// A model behind OpenAI's HTTP API: requests of many clients, continuously batched through the generation engine. What
+// a request gets does not depend on its company; with a seed it is what ./generate answers to the same prompt, to the
 // bit. This file is C, in spite of its ending: it compiles with or without nvcc.
 //
 // The rest is elsewhere: serving/ (the API, connections, the loop), session/ (the model), engine/ (generation).

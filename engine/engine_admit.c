@@ -322,8 +322,9 @@ static int64_t room_for_prompts(const Engine *e)
     return room;
 }
 
-// Tokens of s for this pass: a sequence that decodes always has room, a piece of a prompt gets the rest. What wants rows
-// of the head beside the one that samples, for probes, scores and candidates, gets no more tokens than there are rows.
+// Tokens of s for this pass: a sequence that decodes always has room, a piece of a prompt gets the rest. What wants
+// rows of the head beside the one that samples, for probes, scores and candidates, gets no more tokens than there are
+// rows.
 static int64_t share_of(const Engine *e, const Flight *f, const Sequence *s, int64_t room)
 {
     const CacheLimits *l = &e->model->limits.cache;

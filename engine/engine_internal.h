@@ -55,8 +55,8 @@ typedef struct SequenceList {
     size_t count, capacity;
 } SequenceList;
 
-// Rows of a pass with the log-probabilities of given tokens: those that a request probes, or the tokens first .. first +
-// count - 1 of a prompt that is scored.
+// Rows of a pass with the log-probabilities of given tokens: those that a request probes, or tokens first, first + 1,
+// ... of a prompt that is scored.
 typedef struct Probes {
     Sequence *sequence;
     int64_t first, count; // first 0: the request's probes

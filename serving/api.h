@@ -1,7 +1,7 @@
 // What a client of OpenAI's API asks for, read from the body of its request: POST /v1/chat/completions and
 // /v1/completions. A field that would change the answer and is not honoured is refused by its name, and so is one that
-// nobody knows; those that change nothing are accepted. No model is needed here: ids and lengths are checked where it is
-// (service.h). Answers are written by answer.h.
+// nobody knows; those that change nothing are accepted. No model is needed here: ids and lengths are checked where it
+// is (service.h). Answers are written by answer.h.
 #ifndef SERVING_API_H
 #define SERVING_API_H
 

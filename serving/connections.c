@@ -1,5 +1,5 @@
-// See connections.h. Requests go through handle(), which libmicrohttpd calls when the headers are there, for each piece of the
-// body, when the body is whole, and again when a sleeping connection was woken.
+// See connections.h. Requests go through handle(), which libmicrohttpd calls when the headers are there, for each piece
+// of the body, when the body is whole, and again when a sleeping connection was woken.
 #include "serving/connections.h"
 #include "json/json_source.h"
 #include "system/files.h"

@@ -1,6 +1,6 @@
 // The service: requests from many connections through one engine, continuously batched. The thread of the connections
-// (connections.h) reads a request, makes a Job of it and hands it over; the engine's thread, service_run, adds its prompts to
-// the engine, writes the answer into the job's buffer as tokens come, and cancels what nobody waits for any more.
+// (connections.h) reads a request, makes a Job of it and hands it over; the engine's thread, service_run, adds its
+// prompts to the engine, writes the answer into the job's buffer as tokens come, and cancels what nobody waits for.
 //
 // Exact: prompt number i of a request (from 1) with seed S is, to the bit, what ./generate --seed S answers to row i of
 // a file whose rows have no ids; with "request_id" to the row of that id. Neither other requests nor the options of the

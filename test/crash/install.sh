@@ -3,7 +3,7 @@
 . "$(dirname "$0")/common.bash"
 wants 0 make --no-print-directory -s -o all install DESTDIR="$work/root" PREFIX=/opt/dereason >"$work/stdout" 2>"$work/stderr"
 installed=$work/root/opt/dereason
-programs="prepare train_sft train_rl score generate"
+programs="prepare train_sft train_rl score generate serve"
 for program in $programs; do
     [ "$("$installed/bin/$program" --version)" = "$("./$program" --version)" ] || failed "$program is not the one that was built"
 done

@@ -36,7 +36,7 @@ serve_ends() {
 ask() {
     local path=$1 body=$2
     shift 2
-    status=$(curl -s -m 60 -o "$work/answer" -D "$work/headers" -w '%{http_code}' -H 'Content-Type: application/json' "$@" \
+    status=$(curl -s -m 60 -o "$work/answer" -D "$work/headers" -w '%{http_code}' -H "Content-Type: ${type:-application/json}" "$@" \
         ${body:+--data-binary} ${body:+"$body"} "$url$path") || true
 }
 gets() { # STATUS TEXT, as ask
@@ -167,17 +167,18 @@ streams_are_the_whole_in_pieces() {
     proved "serve: a stream is the whole in pieces; stop texts across tokens; whole characters; echo"
 }
 
-scores_are_those_of_build_logprobs() {
-    local wanted given
-    serve_begins build/asan/serve
-    ask /v1/completions '{"model":"tiny","prompt":[16,10,17,30,16,10],"echo":true,"logprobs":0,"max_tokens":1,"temperature":0}'
-    given=$(sed -n 's/.*"token_logprobs":\[null,\([^]]*\),[^],]*\],.*/\1/p' "$work/answer")
-    printf '{"ids": [16,10,17,30,16,10]}\n' >"$work/ids.jsonl"
-    wanted=$(build/logprobs "$model" --device cpu <"$work/ids.jsonl" | sed -n 's/.*"logprobs": \[\([^]]*\)\].*/\1/p' | tr -d ' ')
-    [ -n "$given" ] && awk -v a="$given" -v b="$wanted" 'BEGIN { n = split(a, x, ","); m = split(b, y, ","); if (n != 5 || m != 5) exit 1
-        for (i = 1; i <= n; i++) { d = x[i] - y[i]; if (d < -1e-6 || d > 1e-6) exit 1 } }' || failed "scores $given, and build/logprobs says $wanted"
+# An answer's tokens after their prompt, scored: the log-probabilities that they were drawn with.
+scores_are_those_of_the_draws() {
+    local ids drawn scored
+    serve_begins build/asan/serve --pass-tokens 40
+    gets 200 '"token_ids"' /v1/completions '{"model":"tiny","prompt":[16,10,17,30],"seed":3,"max_tokens":150,"logprobs":0,"return_token_ids":true,"ignore_eos":true}'
+    ids=$(sed -n 's/.*"token_ids":\[\([0-9,]*\)\],"finish_reason".*/\1/p' "$work/answer")
+    drawn=$(sed -n 's/.*"token_logprobs":\[\([^]]*\)\].*/\1/p' "$work/answer")
+    gets 200 '"token_logprobs":[null,' /v1/completions "{\"model\":\"tiny\",\"prompt\":[16,10,17,30,$ids],\"echo\":true,\"logprobs\":1,\"max_tokens\":0}"
+    scored=$(sed -n 's/.*"token_logprobs":\[null,\([^]]*\)\].*/\1/p' "$work/answer" | cut -d, -f4-)
+    [ -n "$drawn" ] && [ "$drawn" = "$scored" ] || failed "drawn with $drawn, scored $scored"
     serve_ends
-    proved "serve: echo with logprobs gives what build/logprobs computes"
+    proved "serve: an answer that is scored has the log-probabilities that it was drawn with, bit for bit"
 }
 
 what_is_wrong_is_refused() {
@@ -196,7 +197,7 @@ what_is_wrong_is_refused() {
     gets 404 '"not_found"' /v1/embeddings '{}' "${key[@]}"
     gets 405 'Allow: POST' /v1/chat/completions '' "${key[@]}"
     gets 405 'Allow: GET, HEAD' /health '' -X DELETE
-    gets 415 'application/json' /v1/completions '{}' "${key[@]}" -H 'Content-Type: text/plain'
+    type=text/plain gets 415 'application/json' /v1/completions '{}' "${key[@]}"
     gets 413 '"body_too_large"' /v1/completions "{\"a\":\"$(printf '%03000d' 0)\"}" "${key[@]}"
     gets 413 '"body_too_large"' /v1/completions "{\"a\":\"$(printf '%03000d' 0)\"}" "${key[@]}" -H 'Transfer-Encoding: chunked'
     gets 404 'only \"tiny\"' /v1/chat/completions '{"model":"gpt","messages":[{"role":"user","content":"a"}]}' "${key[@]}"
@@ -320,7 +321,7 @@ many_at_once() {
 drawn_alike
 prompts_are_numbered
 streams_are_the_whole_in_pieces
-scores_are_those_of_build_logprobs
+scores_are_those_of_the_draws
 what_is_wrong_is_refused
 what_is_left_gives_its_pages_back ./serve
 time_is_limited

@@ -29,12 +29,14 @@ static void every_field_is_read(void **state)
 {
     ApiRequest r;
     read_ok(&r, API_CHAT,
-            CHAT ",\"n\":3,\"max_completion_tokens\":7,\"max_tokens\":7,\"temperature\":0.5,\"top_p\":0.25,\"min_p\":0.125,"
-                 "\"top_k\":9,\"seed\":9007199254740993,\"stop\":[\"a\",\"b\\u00e9\"],\"logprobs\":true,\"top_logprobs\":4,"
-                 "\"stream\":true,\"stream_options\":{\"include_usage\":true},\"request_id\":\"row 5\",\"ignore_eos\":true,"
-                 "\"return_token_ids\":true}");
+            CHAT
+            ",\"n\":3,\"max_completion_tokens\":7,\"max_tokens\":7,\"temperature\":0.5,\"top_p\":0.25,\"min_p\":0.125,"
+            "\"top_k\":9,\"seed\":9007199254740993,\"stop\":[\"a\",\"b\\u00e9\"],\"logprobs\":true,\"top_logprobs\":4,"
+            "\"stream\":true,\"stream_options\":{\"include_usage\":true},\"request_id\":\"row 5\",\"ignore_eos\":true,"
+            "\"return_token_ids\":true}");
     assert_true(r.n == 3 && r.max_tokens == 7 && r.temperature == 0.5 && r.top_p == 0.25 && r.min_p == 0.125);
-    assert_true(r.top_k == 9 && r.seeded && r.seed == 9007199254740993 && r.logprobs && r.top == 4 && r.stream && r.usage);
+    assert_true(r.top_k == 9 && r.seeded && r.seed == 9007199254740993 && r.logprobs && r.top == 4 && r.stream &&
+                r.usage);
     assert_true(r.stop_count == 2 && strcmp(r.stop[1], "b\xc3\xa9") == 0 && strcmp(r.name, "row 5") == 0);
     assert_true(r.past_end && r.return_ids);
     api_request_free(&r);
@@ -70,10 +72,22 @@ static void messages_are_turns_of_text(void **state)
 static void what_says_nothing_is_accepted(void **state)
 {
     static const char *const said[] = {
-        "\"user\":\"me\"",        "\"metadata\":{\"a\":\"b\"}", "\"frequency_penalty\":0.0", "\"presence_penalty\":null",
-        "\"logit_bias\":{}",      "\"tools\":[]",               "\"tool_choice\":\"none\"",  "\"store\":false",
-        "\"response_format\":{\"type\":\"text\"}", "\"n\":null", "\"stop\":[]", "\"stop\":null", "\"top_k\":-1",
-        "\"repetition_penalty\":1.0", "\"parallel_tool_calls\":true", "\"service_tier\":\"auto\"",
+        "\"user\":\"me\"",
+        "\"metadata\":{\"a\":\"b\"}",
+        "\"frequency_penalty\":0.0",
+        "\"presence_penalty\":null",
+        "\"logit_bias\":{}",
+        "\"tools\":[]",
+        "\"tool_choice\":\"none\"",
+        "\"store\":false",
+        "\"response_format\":{\"type\":\"text\"}",
+        "\"n\":null",
+        "\"stop\":[]",
+        "\"stop\":null",
+        "\"top_k\":-1",
+        "\"repetition_penalty\":1.0",
+        "\"parallel_tool_calls\":true",
+        "\"service_tier\":\"auto\"",
     };
     for (size_t i = 0; i < sizeof said / sizeof *said; i++) {
         ApiRequest r;
@@ -106,10 +120,11 @@ static const struct {
     {API_CHAT, "{\"model\":\"m\",\"messages\":[]}", "messages", "at least one message"},
     {API_CHAT, "{\"model\":\"m\",\"messages\":{}}", "messages", "at least one message"},
     {API_CHAT, "{\"model\":\"m\",\"messages\":[1]}", "messages", "message 0 is not an object"},
-    {API_CHAT, "{\"model\":\"m\",\"messages\":[{\"role\":\"tool\",\"content\":\"\"}]}", "messages", "tools are not supported"},
+    {API_CHAT, "{\"model\":\"m\",\"messages\":[{\"role\":\"tool\",\"content\":\"\"}]}", "messages",
+     "tools are not supported"},
     {API_CHAT, "{\"model\":\"m\",\"messages\":[{\"role\":\"user\"}]}", "messages", "\"content\" must be a text"},
-    {API_CHAT, "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image_url\"}]}]}", "messages",
-     "only texts are understood"},
+    {API_CHAT, "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image_url\"}]}]}",
+     "messages", "only texts are understood"},
     {API_CHAT, "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"a\",\"name\":\"Bob\"}]}", "messages",
      "has \"name\""},
     {API_COMPLETION, "{\"model\":\"m\",\"prompt\":\"\"}", "prompt", "none of them empty"},
@@ -201,12 +216,9 @@ static void hostile_bodies_are_one_error(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(defaults_are_those_of_generate),
-        cmocka_unit_test(every_field_is_read),
-        cmocka_unit_test(prompts_are_texts_or_ids_one_or_many),
-        cmocka_unit_test(messages_are_turns_of_text),
-        cmocka_unit_test(what_says_nothing_is_accepted),
-        cmocka_unit_test(what_is_wrong_is_refused_by_its_name),
+        cmocka_unit_test(defaults_are_those_of_generate),       cmocka_unit_test(every_field_is_read),
+        cmocka_unit_test(prompts_are_texts_or_ids_one_or_many), cmocka_unit_test(messages_are_turns_of_text),
+        cmocka_unit_test(what_says_nothing_is_accepted),        cmocka_unit_test(what_is_wrong_is_refused_by_its_name),
         cmocka_unit_test(hostile_bodies_are_one_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
