@@ -137,8 +137,10 @@ bool job_take_token(void *context, const GenerationResult *so_far)
         return true; // the last piece comes with the result
     if (!job->request.stream || job->request.max_tokens < 0 || send_what_is_new(part, so_far))
         return false;
-    job->status = 500; // no memory: the loop gives it up
     error_clear();
+    pthread_mutex_lock(&job->service->lock);
+    job->status = 500; // no memory: the loop gives it up
+    pthread_mutex_unlock(&job->service->lock);
     return true;
 }
 
@@ -163,7 +165,9 @@ bool job_take_result(Job *job, Part *part, const GenerationResult *r)
     } else if (ok)
         ok = write_choice(&choice->json, part, r, text, none ? 0 : r->count, reason);
     bytes_free(&scratch);
-    return ok;
+    job->bytes += choice->json.size;
+    return ok && (job->bytes <= SERVICE_ANSWER ||
+                  fail("the answer is longer than %d MiB; ask for a stream, or for less", SERVICE_ANSWER >> 20));
 }
 
 static bool put_whole(Job *job)

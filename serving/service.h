@@ -28,6 +28,7 @@ enum {
     SERVICE_SCORES = 64, // rows of a pass for scored prompts and candidates
     SERVICE_BUFFER =
         1 << 20, // bytes of a stream that wait for a slow reader; a reader that is further behind is cut off
+    SERVICE_ANSWER = 256 << 20,     // bytes of a whole answer
     SERVICE_COMPLETION_TOKENS = 16, // of a completion that does not say, as OpenAI has it
     SERVICE_RETRY_SECONDS = 1
 };
@@ -65,6 +66,7 @@ struct Job {
     Part *parts; // (part_count)
     size_t part_count;
     int64_t prompt_tokens, tokens; // tokens: of answers so far
+    size_t bytes;                  // of a whole answer's choices
     double arrived, first;         // seconds; first: of the first token, 0: none yet
     bool ended;                    // for the engine's thread: nothing of it is in the engine
     Job *next;                     // in the service's list
