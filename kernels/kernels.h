@@ -43,7 +43,13 @@ typedef struct Tensor {
 // do, and a backend may read those once for all of them: shared_pages[s] is how many pages from the first on s has in
 // common with its company, all of them full and before the new tokens; shared_until[s] the sequence behind the last of
 // its company, whose numbers are the same ones; without company 0 and s + 1. It changes no bit. Both NULL: no company.
+// pieces is the work of those with one new token, cut for a backend that takes it so (decode_pieces.h makes the list).
 enum { PAIR_BLOCK = 64 }; // queries, and keys, of a block that going back may keep in the workspace
+
+typedef struct DecodePiece {
+    int32_t sequence, sequences; // that read it. Of element 0: how many behind it are read together, then not so
+    int32_t segment, first_row;  // of KEY_SEGMENT positions; of the rows (sequences, heads of a group)
+} DecodePiece;
 
 typedef struct Attention {
     int64_t sequences, heads, kv_heads, head_width; // S, H, Hkv, D: D even, H a multiple of Hkv
@@ -54,6 +60,7 @@ typedef struct Attention {
     const int32_t *page_table;                      // (S, pages_per_sequence): number of the page
     int64_t pages_per_sequence;
     const int32_t *shared_pages, *shared_until; // (S) only with pages; or NULL
+    const DecodePiece *pieces;                  // only with pages; NULL where the backend takes no list
     float *workspace; // with pages: attention_workspace floats; going back: any workspace_floats, or NULL
     int64_t workspace_floats, block_pairs; // block_pairs: Σ n(n + 1) / 2 over sequences, n = ceil(length / PAIR_BLOCK)
 } Attention;

@@ -1,6 +1,7 @@
 // A pass over sequences in pages: see paged.h. On a device, a pass that only decodes is padded to one of about twenty
 // sizes; its operations are captured once for each size and then launched as one graph.
 #include "model/paged.h"
+#include "kernels/decode_pieces.h"
 #include "model/model_internal.h"
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,12 @@ static size_t lay_down(void *pointer_to_array, char *block, size_t offset, int64
     return offset + ((size_t)count * size + 63) / 64 * 64;
 }
 
+static int64_t most_pieces(const Model *m)
+{
+    return decode_pieces_most(m->limits.cache.sequences, m->limits.cache.positions,
+                              m->config.heads / m->config.kv_heads);
+}
+
 static size_t lay_batch(PagedBatch *b, const Model *m, void *block)
 {
     const CacheLimits *l = &m->limits.cache;
@@ -35,7 +42,7 @@ static size_t lay_batch(PagedBatch *b, const Model *m, void *block)
     for (int i = 0; i < 12; i++)
         end = lay_down(integers[i], block, end, counts[i], sizeof(int32_t));
     b->block = block;
-    return end;
+    return lay_down(&b->pieces, block, end, most_pieces(m), sizeof(DecodePiece));
 }
 
 static size_t lay_results(PagedResults *r, const Model *m, void *block)
@@ -151,24 +158,29 @@ static bool ask_head(Model *m, const PagedBatch *b, const PagedBatch *device, in
     return true;
 }
 
+// Who attends to what in the batch, as arrays of it say: its own on the host, or those on the device.
+static Attention batch_attention(const Model *m, const PagedBatch *b, const PagedBatch *arrays)
+{
+    return (Attention){.sequences = b->sequences,
+                       .heads = m->config.heads,
+                       .kv_heads = m->config.kv_heads,
+                       .head_width = m->config.head_width,
+                       .starts = arrays->starts,
+                       .contexts = arrays->contexts,
+                       .page_table = arrays->page_table,
+                       .pages_per_sequence = paged_pages(m),
+                       .shared_pages = b->shares ? arrays->shared_pages : NULL,
+                       .shared_until = b->shares ? arrays->shared_until : NULL,
+                       .pieces = arrays->pieces};
+}
+
 static bool run(Model *m, const PagedBatch *b, int64_t n_live)
 {
     Activations *a = &m->cached;
     PagedBatch device;
     lay_batch(&device, m, a->paged_block);
-    Pass pass = {.a = a,
-                 .tokens = b->tokens,
-                 .attention = {.sequences = b->sequences,
-                               .heads = m->config.heads,
-                               .kv_heads = m->config.kv_heads,
-                               .head_width = m->config.head_width,
-                               .starts = a->starts,
-                               .contexts = a->contexts,
-                               .page_table = device.page_table,
-                               .pages_per_sequence = paged_pages(m),
-                               .shared_pages = b->shares ? device.shared_pages : NULL,
-                               .shared_until = b->shares ? device.shared_until : NULL,
-                               .workspace = a->attention_workspace}};
+    Pass pass = {.a = a, .tokens = b->tokens, .attention = batch_attention(m, b, &device)};
+    pass.attention.workspace = a->attention_workspace;
     m->kernels->tokens_take(NULL, a->ids, b->tokens, a->kept);
     return run_forward(m, &pass) && ask_head(m, b, &device, n_live);
 }
@@ -287,9 +299,16 @@ static bool run_graph(Model *m, PagedBatch *b, int64_t n_live)
     return true;
 }
 
-static size_t used_bytes(const Model *m, const PagedBatch *b)
+// What there is of the batch, and of the list of pieces, which lies behind all that a batch may be.
+static void upload(Model *m, PagedBatch *b)
 {
-    return (size_t)((char *)(b->page_table + b->sequences * paged_pages(m)) - (char *)b->block);
+    Attention attention = batch_attention(m, b, b);
+    int64_t pieces = decode_pieces(b->pieces, &attention);
+    char *block = b->block, *to = m->cached.paged_block;
+    size_t used = (size_t)((char *)(b->page_table + b->sequences * paged_pages(m)) - block),
+           behind = (size_t)((char *)b->pieces - block);
+    m->kernels->upload_later(NULL, to, block, used);
+    m->kernels->upload_later(NULL, to + behind, b->pieces, (size_t)pieces * sizeof *b->pieces);
 }
 
 bool cached_queue(Model *m, PagedBatch *b, int64_t n_live, PagedResults *results)
@@ -300,7 +319,7 @@ bool cached_queue(Model *m, PagedBatch *b, int64_t n_live, PagedResults *results
     if (graph)
         pad(m, b);
     find_company(m, b);
-    k->upload_later(NULL, m->cached.paged_block, b->block, used_bytes(m, b));
+    upload(m, b);
     copy_pages(m, b);
     TRY(graph ? run_graph(m, b, n_live) : run(m, b, n_live));
     if (b->sampled + b->probed > 0)

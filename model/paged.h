@@ -24,6 +24,7 @@ typedef struct PagedBatch {
     int32_t *copy_pairs;                  // (copies, 2) pages to copy before anything else
     int32_t *shared_pages, *shared_until; // (S) as in Attention; cached_queue finds them
     int32_t *page_table;                  // (S, paged_pages)
+    DecodePiece *pieces;                  // as in Attention; likewise
     void *block;
 } PagedBatch;
 

@@ -3,144 +3,33 @@
 //
 // A piece of work is one segment, KEY_SEGMENT = 1,024 positions, of one kv head, for all rows that read the same pages
 // there: the query heads of the group, 4 of them in Qwen3-4B, of one sequence, or of all that share the pages, 32 for 8
-// samples of a prompt. They are packed into two tiles of 16 rows, where nothing is shared into one (more rows are more
+// samples of a prompt. They are packed into one tile of 16 rows, where pages are shared into two (more rows are more
 // pieces), so that a block of keys and values is read once for them. A grid of as many blocks as the card holds walks
-// the list of pieces, which every block makes for itself from the contexts and from what is shared, so that a captured
-// graph stays right while sequences grow. The four warps of a block share a segment: each makes the scores of a quarter
-// of a block's keys, all of them turn the scores into weights for themselves, each weighs a quarter of the values'
-// columns. A sequence of one segment is done then; the sums of several wait in the workspace for merge_segments.
+// the list of pieces (decode_pieces.h), which comes with each batch, so that a captured graph stays right while
+// sequences grow. The four warps of a block share a segment: each makes the scores of a quarter of a block's keys, all
+// of them turn the scores into weights for themselves, each weighs a quarter of the values' columns. A sequence of one
+// segment is done then; the sums of several wait in the workspace for merge_segments.
 //
-// Where sequences share the beginning of a segment only, their sums (m, l and the weighted values, in fp32) lie in the
-// workspace when the shared piece is done, and a second launch goes on from them with each sequence's own pages: it is
-// the same chain, stopped between two blocks.
+// What is shared is a launch of its own. Where sequences share the beginning of a segment only, their sums (m, l and the
+// weighted values, in fp32) lie in the workspace then, and the second launch goes on from them with each sequence's own
+// pages: it is the same chain, stopped between two blocks.
 //
 // Limit: the bytes of keys and values, read once. While a block of keys is multiplied its values are under way, and the
 // next keys during the values; two blocks fit a multiprocessor, 140 KB in flight. On an H200 81 to 91% of the copy's
-// bandwidth with 64 sequences and more, before pages were read for several sequences; no card has run that yet.
-#include "kernels/cuda/attention_softmax.cuh"
+// bandwidth with 64 sequences and more, before pages were read for several sequences; no card has run that yet. On Hopper
+// pages come in otherwise (hopper_decode.cu).
+#include "kernels/cuda/attention_decode.cuh"
+#include "kernels/cuda/hopper.h"
 #include <assert.h>
 
 namespace PRECISION
 {
 
-enum { WARPS = ATTENTION_THREADS / 32, WARP_KEYS = KEY_BLOCK / WARPS, SCORE_PITCH = KEY_BLOCK + 8 };
-enum { SEGMENT_PAGES = KEY_SEGMENT / KEY_BLOCK };
-
-struct Decode {
-    element *out;
-    float *logsumexp;
-    const element *q;
-    Attention a;
-    int group, rows;  // heads that share the keys; rows that a piece has room for
-    int64_t segments; // of a sequence at most
-    bool rest;        // the second launch: what is left of segments that began with shared pages
-};
+enum { SCORE_PITCH = KEY_BLOCK + 8 };
 
 __device__ inline int segments_of(const Attention &a, int64_t sequence)
 {
     return a.starts[sequence + 1] - a.starts[sequence] == 1 ? a.contexts[sequence] / KEY_SEGMENT + 1 : 0;
-}
-
-// Where the workspace has the sums of one row of a segment: m, l, and the weighted values (D). row: of (S, H)
-template <int D> __device__ inline float *segment_sums(const Decode &decode, int64_t row, int segment)
-{
-    return decode.a.workspace + (row * decode.segments + segment) * (D + 2);
-}
-
-// ---- who does what
-
-// What a sequence reads with others. The first of them stands for all of them.
-struct Company {
-    int pages, segments; // that they share; segments that begin with them
-    int sequences;       // how many they are; 0 where it is another that stands for them
-};
-
-__device__ inline Company company_of(const Attention &a, int64_t sequence)
-{
-    if (a.shared_pages == NULL)
-        return Company{0, 0, 0};
-    int pages = a.shared_pages[sequence];
-    bool first = sequence == 0 || a.shared_until[sequence - 1] == sequence;
-    return Company{pages, (pages + SEGMENT_PAGES - 1) / SEGMENT_PAGES,
-                   first ? a.shared_until[sequence] - (int)sequence : 0};
-}
-
-// Pieces of a segment that `sequences` read together
-__device__ inline int pieces_for(const Decode &decode, int sequences)
-{
-    return (sequences * decode.group + decode.rows - 1) / decode.rows;
-}
-
-// A sequence's pieces in this launch, for each kv head: its company's, if it stands for it, then its own.
-__device__ inline int pieces_of(const Decode &decode, int64_t sequence)
-{
-    int segments = segments_of(decode.a, sequence);
-    Company company = company_of(decode.a, sequence);
-    if (decode.rest)
-        return company.pages % SEGMENT_PAGES != 0 ? pieces_for(decode, 1) : 0;
-    return company.segments * pieces_for(decode, company.sequences) +
-           (segments - company.segments) * pieces_for(decode, 1);
-}
-
-// until (S): pieces of this and all earlier sequences, for each kv head. By the first warp.
-__device__ inline void list_pieces(int *until, const Decode &decode)
-{
-    int lane = (int)threadIdx.x, before = 0;
-    for (int64_t base = 0; base < decode.a.sequences; base += 32) {
-        int sum = warp_sum_until(base + lane < decode.a.sequences ? pieces_of(decode, base + lane) : 0);
-        if (base + lane < decode.a.sequences)
-            until[base + lane] = before + sum;
-        before += __shfl_sync(~0u, sum, 31);
-    }
-}
-
-// A piece of work: which rows, which keys. Rows are linear over the piece's sequences and the heads of the group.
-struct Piece {
-    int sequence, segment, kv_head;        // sequence: the first one
-    int first, rows;                       // rows: that exist
-    int position, first_block, last_block; // position: the last one that its rows see
-    bool shared;
-};
-
-__device__ inline Piece piece_of(const Decode &decode, const int *until, int number)
-{
-    int kv_heads = (int)decode.a.kv_heads, low = 0, high = (int)decode.a.sequences - 1;
-    while (low < high) { // the first sequence that reaches behind it
-        int middle = (low + high) / 2;
-        if (until[middle] > number / kv_heads)
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    Company company = company_of(decode.a, low);
-    int index = number / kv_heads - (low > 0 ? until[low - 1] : 0),
-        together = decode.rest ? 0 : company.segments * pieces_for(decode, company.sequences);
-    Piece piece;
-    piece.shared = index < together;
-    int sequences = piece.shared ? company.sequences : 1, each = pieces_for(decode, sequences);
-    index -= piece.shared ? 0 : together;
-    piece.sequence = low;
-    piece.kv_head = number % kv_heads;
-    piece.first = index % each * decode.rows;
-    piece.rows = min(sequences * decode.group - piece.first, decode.rows);
-    piece.segment = index / each + (piece.shared ? 0 : decode.rest ? company.pages / SEGMENT_PAGES : company.segments);
-    piece.position = piece.shared ? company.pages * KEY_BLOCK - 1 : decode.a.contexts[low];
-    piece.first_block = decode.rest ? company.pages : piece.segment * SEGMENT_PAGES;
-    piece.last_block = min((piece.segment + 1) * SEGMENT_PAGES - 1, piece.position / KEY_BLOCK);
-    return piece;
-}
-
-// Row r of the piece among the sequences' heads (S, H), and among the batch's (T, H).
-__device__ inline int64_t sums_row(const Decode &decode, const Piece &piece, int r)
-{
-    int row = piece.first + r;
-    return (int64_t)(piece.sequence + row / decode.group) * decode.a.heads + piece.kv_head * decode.group +
-           row % decode.group;
-}
-
-__device__ inline int64_t batch_row(const Decode &decode, const Piece &piece, int r)
-{
-    return sums_row(decode, piece, r) + (decode.a.starts[piece.sequence] - piece.sequence) * decode.a.heads;
 }
 
 // ---- a block of keys
@@ -185,93 +74,12 @@ __device__ inline void take_scores(float (*s)[4], const float *scores, int rows)
         }
 }
 
-// Scores to weights, for the halves of a tile that have rows; the others' weights are zero.
-template <int WIDTH>
-__device__ inline void weigh(float (*scores)[4], float (*weighted)[4], RowSums sums[2], int first_key, int last_key,
-                             int rows, float scale)
-{
-    int position[2] = {last_key, last_key};
-    if (first_key + KEY_BLOCK - 1 > last_key)
-        mask(scores, first_key, position);
-#pragma unroll
-    for (int half = 0; half < 2; half++) {
-        if (half * 8 >= rows) {
-#pragma unroll
-            for (int j = 0; j < KEY_BLOCK / 8; j++)
-                scores[j][half * 2] = scores[j][half * 2 + 1] = 0;
-            continue;
-        }
-        scale_row<WIDTH>(weighted, half, softmax_row(scores, half, &sums[half], scale));
-    }
-}
-
 // ---- a piece
-
-// What a thread has of a tile of rows: of each of its two rows the sums, and two columns in 8 of its warp's quarter of
-// the weighted values.
-template <int D> struct TileSums {
-    float weighted[D / WARPS / 8][4];
-    RowSums row[2];
-};
-
-template <int D>
-__device__ inline void begin_tile(TileSums<D> *tile, const Decode &decode, const Piece &piece, int first_row)
-{
-    int column = (int)threadIdx.x / 32 * (D / WARPS) + (int)threadIdx.x % 4 * 2;
-    bool anew = piece.first_block % SEGMENT_PAGES == 0;
-    clear<D / WARPS>(tile->weighted);
-#pragma unroll
-    for (int half = 0; half < 2; half++) {
-        int r = first_row + half * 8 + (int)threadIdx.x % 32 / 4;
-        tile->row[half] = RowSums{-INFINITY, 0};
-        if (anew || r >= piece.rows)
-            continue;
-        const float *from = segment_sums<D>(decode, sums_row(decode, piece, r), piece.segment);
-        tile->row[half] = *(const RowSums *)from;
-#pragma unroll
-        for (int d = 0; d < D / WARPS / 8; d++) {
-            tile->weighted[d][half * 2] = from[2 + column + d * 8];
-            tile->weighted[d][half * 2 + 1] = from[2 + column + d * 8 + 1];
-        }
-    }
-}
-
-template <int D>
-__device__ inline void end_tile(const TileSums<D> &tile, const Decode &decode, const Piece &piece, int first_row,
-                                float scale)
-{
-    int warp = (int)threadIdx.x / 32, lane = (int)threadIdx.x % 32, column = warp * (D / WARPS);
-    bool whole = !piece.shared && piece.position < KEY_SEGMENT, first = warp == 0 && lane % 4 == 0;
-#pragma unroll
-    for (int half = 0; half < 2; half++) {
-        int r = first_row + half * 8 + lane / 4;
-        if (r >= piece.rows)
-            continue;
-        int64_t row = batch_row(decode, piece, r);
-        float *to = segment_sums<D>(decode, sums_row(decode, piece, r), piece.segment) + 2 + column + lane % 4 * 2,
-              inverse = 1.0f / tile.row[half].l;
-#pragma unroll
-        for (int d = 0; d < D / WARPS / 8; d++) {
-            float left = tile.weighted[d][half * 2], right = tile.weighted[d][half * 2 + 1];
-            if (whole) {
-                put_two(decode.out + row * D + column + d * 8, left * inverse, right * inverse);
-            } else {
-                to[d * 8] = left;
-                to[d * 8 + 1] = right;
-            }
-        }
-        if (first && whole)
-            decode.logsumexp[row] = logsumexp_of(tile.row[half], scale);
-        else if (first)
-            *(RowSums *)(to - 2) = tile.row[half];
-    }
-}
 
 // A block's shared memory, in this order.
 template <int D, int TILES> struct Room {
     element keys[KEY_BLOCK * (D + PAD)], values[KEY_BLOCK * (D + PAD)];
     float scores[TILES * 16 * SCORE_PITCH];
-    int until[4]; // (S), as many as there are
 };
 
 template <int D, int TILES>
@@ -337,12 +145,9 @@ template <int D, int TILES>
 __global__ void __launch_bounds__(ATTENTION_THREADS, PRECISION_BITS == 16 ? 2 : 1) decode_kernel(Decode decode)
 {
     Room<D, TILES> *room = dynamic_shared<Room<D, TILES>>();
-    if (threadIdx.x < 32)
-        list_pieces(room->until, decode);
-    __syncthreads();
-    int pieces = room->until[decode.a.sequences - 1] * (int)decode.a.kv_heads;
+    int pieces = pieces_of(decode);
     for (int number = (int)blockIdx.x; number < pieces; number += (int)gridDim.x)
-        decode_piece<D, TILES>(decode, piece_of(decode, room->until, number), room, LOG2_E / sqrtf((float)D));
+        decode_piece<D, TILES>(decode, piece_of(decode, number), room, LOG2_E / sqrtf((float)D));
 }
 
 // One head of one sequence: its segments into a total, ascending, as in attention_forward.cu. A thread has one column.
@@ -365,23 +170,19 @@ template <int D> __global__ void __launch_bounds__(D) merge_segments(Decode deco
         decode.logsumexp[row] = logsumexp_of(all, scale);
 }
 
-template <int D, int TILES> static void start_pieces(Stream *s, Decode decode, int64_t segments)
+template <int D, int TILES> static void start_pieces(Stream *s, Decode decode)
 {
-    decode.rows = TILES * 16;
-    size_t shared = sizeof(Room<D, TILES>) + sizeof(int) * (size_t)decode.a.sequences;
-    int64_t most = decode.a.sequences * decode.a.kv_heads * ceil_divide(decode.group, decode.rows) * segments,
-            blocks = 2 * device_multiprocessors();
-    launch(s, most < blocks ? most : blocks, ATTENTION_THREADS, shared, decode_kernel<D, TILES>, decode);
+    decode.rows = TILES * DECODE_ROWS;
+    decode.together = TILES == 2;
+    launch(s, decode_at_once(decode, 2), ATTENTION_THREADS, sizeof(Room<D, TILES>), decode_kernel<D, TILES>, decode);
 }
 
-template <int D> static void start(Stream *s, Decode decode)
+template <int D> static void start(Stream *s, const Decode &decode)
 {
-    if (decode.a.shared_pages == NULL) {
-        start_pieces<D, 1>(s, decode, decode.segments);
-    } else {
-        start_pieces<D, 2>(s, decode, decode.segments);
-        decode.rest = true;
-        start_pieces<D, 1>(s, decode, 1);
+    if (!hopper_decode(s, decode)) {
+        if (decode.a.shared_pages != NULL)
+            start_pieces<D, 2>(s, decode);
+        start_pieces<D, 1>(s, decode);
     }
     if (decode.segments > 1)
         launch(s, dim3(decode.a.sequences, decode.a.heads), D, 0, merge_segments<D>, decode);
@@ -397,7 +198,7 @@ void attention_decode(Stream *s, Tensor out, float *logsumexp, Tensor q, const A
                      0,
                      ceil_divide(a->pages_per_sequence, KEY_SEGMENT / KEY_BLOCK),
                      false};
-    assert(a->workspace != NULL);
+    assert(a->workspace != NULL && a->pieces != NULL);
     if (a->head_width == 64)
         start<64>(s, decode);
     else

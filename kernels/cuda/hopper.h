@@ -34,11 +34,14 @@ struct AttentionBackward {
     Attention a;
 };
 
+struct Decode; // attention_decode.cuh
+
 #if PRECISION_BITS == 16
 
 // False: not on this card, or not for this shape; nothing was done.
 bool hopper_attention_forward(Stream *s, const AttentionForward &forward, int64_t tokens);
 bool hopper_attention_backward(Stream *s, const AttentionBackward &backward, int64_t tokens);
+bool hopper_decode(Stream *s, const Decode &decode); // but for the merging of segments
 void hopper_attention_queries(Stream *s, const AttentionBackward &backward, int64_t tokens); // dq alone
 
 // hopper_product (operations.h) with tiles of the caller's choice
@@ -61,6 +64,7 @@ bool hopper_chosen(const char *variable); // the card is one, and this variable 
 
 inline bool hopper_attention_forward(Stream *, const AttentionForward &, int64_t) { return false; }
 inline bool hopper_attention_backward(Stream *, const AttentionBackward &, int64_t) { return false; }
+inline bool hopper_decode(Stream *, const Decode &) { return false; }
 inline bool hopper_product(Stream *, const Product *) { return false; }
 inline bool hopper_matmul_swiglu(Stream *, const SwigluProduct *) { return false; }
 inline bool hopper_takes_swiglu(const SwigluProduct *) { return false; }

@@ -1,9 +1,10 @@
 // Before a run trusts the kernels for Hopper: do they have the bits of those for any card, here and now? Assemblers
 // have got wgmma wrong without a word (lab/NOTES.md, 2026-11-29), and drivers compile and load what they please. When
-// the card is opened a small ragged batch and a few odd products are made both ways, and compared byte for byte. Where
-// they differ the others are used, and the run says so. (What it takes no card has said yet.)
+// the card is opened a small ragged batch, a step of decoding and a few odd products are made both ways, and compared
+// byte for byte. Where they differ the others are used, and the run says so. (What it takes no card has said yet.)
 #include "kernels/cuda/hopper.h"
 #include "kernels/cuda/product.cuh"
+#include "kernels/decode_pieces.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,6 +104,44 @@ static bool attention_agrees(char *memory, int64_t D, bool workspace)
     });
 }
 
+// Three sequences decode. The first two begin with the same pages, and have more rows than a piece has.
+static bool decoding_agrees(char *memory, int64_t D)
+{
+    enum { S = 3, H = 20, PAGES = (FIRST + 100) / KEY_BLOCK + 1, SHARED = (FIRST / KEY_BLOCK + 1) / 2 };
+    enum { SEGMENTS = PAGES * KEY_BLOCK / KEY_SEGMENT + 1, PIECES = 1 + S * (SEGMENTS + 1) * 2 };
+    const int32_t starts[S + 1] = {0, 1, 2, 3}, contexts[S] = {FIRST, FIRST + 100, 60}, until[S] = {2, 2, 3},
+                             shared[S] = {SHARED, SHARED, 0};
+    int32_t table[S * PAGES];
+    for (int i = 0; i < S * PAGES; i++)
+        table[i] = i / PAGES == 1 && i % PAGES < SHARED ? i - PAGES : i;
+    Attention a = {};
+    a.sequences = S, a.heads = H, a.kv_heads = 1, a.head_width = D, a.pages_per_sequence = PAGES;
+    a.starts = starts, a.contexts = contexts;
+    a.shared_pages = shared, a.shared_until = until;
+    DecodePiece list[PIECES];
+    int64_t pieces = decode_pieces(list, &a), elements_of_pages = S * PAGES * KEY_BLOCK * D;
+    Piece piece = {memory, 0};
+    auto copied = [&](const void *from, size_t bytes) {
+        char *to = piece.take<char>((int64_t)bytes);
+        device_upload(NULL, to, from, bytes);
+        return to;
+    };
+    a.starts = (int32_t *)copied(starts, sizeof starts);
+    a.contexts = (int32_t *)copied(contexts, sizeof contexts);
+    a.page_table = (int32_t *)copied(table, sizeof table);
+    a.shared_pages = (int32_t *)copied(shared, sizeof shared);
+    a.shared_until = (int32_t *)copied(until, sizeof until);
+    a.pieces = (DecodePiece *)copied(list, (size_t)pieces * sizeof *list);
+    a.key_pages = numbers(&piece, elements_of_pages, 8), a.value_pages = numbers(&piece, elements_of_pages, 9);
+    a.workspace = piece.take<float>(S * H * SEGMENTS * (D + 2));
+    Tensor q = {numbers(&piece, S * H * D, 10), S, H * D}, none = {};
+    char *results = piece.take<char>(0);
+    Tensor out = {piece.take<element>(S * H * D), S, H * D};
+    float *logsumexp = piece.take<float>(S * H);
+    return same_bits(results, (size_t)(memory + piece.used - results),
+                     [&] { attention_forward(NULL, out, logsumexp, q, none, none, &a); });
+}
+
 static bool products_agree(char *memory, HopperTiling tiling)
 {
     const int64_t M = 200, N = 328, K = 264;
@@ -166,7 +205,8 @@ void hopper_try(void)
     }
     if (attention)
         attention_differs = !attention_agrees(memory, 64, true) || !attention_agrees(memory, 128, true) ||
-                            !attention_agrees(memory, 128, false);
+                            !attention_agrees(memory, 128, false) || !decoding_agrees(memory, 64) ||
+                            !decoding_agrees(memory, 128);
     for (bool tall : {false, true})
         if (products && !(products_agree(memory, {tall}) && swiglu_agrees(memory, {tall})))
             products_differ = true;

@@ -34,23 +34,25 @@ template <int Pending> __device__ inline void cp_async_wait()
 }
 
 // Four 8x8 matrices of 16-bit numbers; lane i gives the address of row i % 8 of matrix i / 8 (16 bytes, 16-byte
-// aligned). Lane i receives, of each matrix, row i / 4, columns 2·(i % 4) and the next; _trans: column i / 4, rows 2·(i
+// aligned), or its shared address. Lane i receives, of each matrix, row i / 4, columns 2·(i % 4) and the next; _trans: column i / 4, rows 2·(i
 // % 4) and the next.
-__device__ inline void ldmatrix_x4(uint32_t r[4], const void *row)
+__device__ inline void ldmatrix_x4(uint32_t r[4], uint32_t row)
 {
     asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];\n"
                  : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
-                 : "r"(shared_address(row))
+                 : "r"(row)
                  : "memory");
 }
+__device__ inline void ldmatrix_x4(uint32_t r[4], const void *row) { ldmatrix_x4(r, shared_address(row)); }
 
-__device__ inline void ldmatrix_x4_trans(uint32_t r[4], const void *row)
+__device__ inline void ldmatrix_x4_trans(uint32_t r[4], uint32_t row)
 {
     asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];\n"
                  : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
-                 : "r"(shared_address(row))
+                 : "r"(row)
                  : "memory");
 }
+__device__ inline void ldmatrix_x4_trans(uint32_t r[4], const void *row) { ldmatrix_x4_trans(r, shared_address(row)); }
 
 // c (16, 8) fp32 += a (16, 16) · b (16, 8), both bf16. Hopper adds the 16 products and c with each of them cut off 25
 // bits below the largest, and cuts the sum off to fp32 (MMA-Sim; confirmed on an H200 by

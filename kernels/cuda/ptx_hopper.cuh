@@ -79,6 +79,16 @@ __device__ inline void bulk_load(uint32_t to, const void *from, int bytes, uint3
                  "l"(from), "r"(bytes), "r"(barrier)
                  : "memory");
 }
+// The same of what nobody reads again soon: the second cache gives its place away first.
+__device__ inline void bulk_load_once(uint32_t to, const void *from, int bytes, uint32_t barrier)
+{
+    uint64_t policy;
+    asm("createpolicy.fractional.L2::evict_first.b64 %0, 1.0;\n" : "=l"(policy));
+    asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes.L2::cache_hint [%0], [%1], %2, "
+                 "[%3], %4;\n" ::"r"(to),
+                 "l"(from), "r"(bytes), "r"(barrier), "l"(policy)
+                 : "memory");
+}
 __device__ inline void bulk_store(void *to, uint32_t from, int bytes)
 {
     asm volatile("cp.async.bulk.global.shared::cta.bulk_group [%0], [%1], %2;\n" ::"l"(to), "r"(from), "r"(bytes)

@@ -3,6 +3,7 @@
 // uploads) are not here.
 #include "lab/bench/bench.h"
 #include "kernels/cuda/operations.h"
+#include "kernels/decode_pieces.h"
 #include <algorithm>
 #include <cmath>
 
@@ -402,7 +403,9 @@ static Attention attention_in_pages(Memory &a, const Maker &m, int64_t sequences
     for (int64_t i = 0; i < pages; i++)
         table[(size_t)i] =
             (int32_t)(i % 2 ? i : pages - 1 - (pages - 1) % 2 - i); // odd ones ascending, even ones descending
-    std::vector<int32_t> until((size_t)sequences);
+    std::vector<int32_t> until((size_t)sequences), starts = multiples(sequences + 1, 1),
+                                                   contexts((size_t)sequences, (int32_t)context - 1),
+                                                   common((size_t)sequences, (int32_t)shared);
     for (int64_t s = 0; s < sequences; s++)
         until[(size_t)s] = (int32_t)((s / SAMPLES + 1) * SAMPLES);
     for (int64_t i = 0; i < pages; i++)
@@ -413,10 +416,17 @@ static Attention attention_in_pages(Memory &a, const Maker &m, int64_t sequences
     who.heads = m.z.H;
     who.kv_heads = m.z.Hkv;
     who.head_width = m.z.D;
-    who.shared_pages = shared > 0 ? a.copy(std::vector<int32_t>((size_t)sequences, (int32_t)shared)) : NULL;
+    std::vector<DecodePiece> pieces((size_t)decode_pieces_most(sequences, context, m.z.H / m.z.Hkv));
+    who.starts = starts.data();
+    who.contexts = contexts.data();
+    who.shared_pages = shared > 0 ? common.data() : NULL;
+    who.shared_until = shared > 0 ? until.data() : NULL;
+    decode_pieces(pieces.data(), &who);
+    who.pieces = a.copy(pieces);
+    who.shared_pages = shared > 0 ? a.copy(common) : NULL;
     who.shared_until = shared > 0 ? a.copy(until) : NULL;
-    who.starts = a.copy(multiples(sequences + 1, 1));
-    who.contexts = a.copy(std::vector<int32_t>((size_t)sequences, (int32_t)context - 1));
+    who.starts = a.copy(starts);
+    who.contexts = a.copy(contexts);
     who.key_pages = a.tensor(pages, elements, NORMAL).data;
     who.value_pages = a.tensor(pages, elements, NORMAL).data;
     who.page_table = a.copy(table);
@@ -446,7 +456,9 @@ static void add_decoding_together(const Maker &m, int64_t sequences, int64_t con
         Attention who = attention_in_pages(a, maker, S, context, shared);
         Tensor q = a.tensor(S, Q, NORMAL), out = a.empty(S, Q), none = {};
         float *logsumexp = a.empty_floats(S * z.H);
-        return work(out, [=] { k->attention_forward(NULL, out, logsumexp, q, none, none, &who); });
+        Work it = work(out, [=] { k->attention_forward(NULL, out, logsumexp, q, none, none, &who); });
+        it.peers.push_back(by_mma("DEREASON_ATTENTION", it.run));
+        return it;
     });
 }
 
@@ -464,7 +476,9 @@ static void add_decoding(const Maker &m, int64_t sequences, int64_t context)
         Attention who = attention_in_pages(a, maker, S, context, 0);
         Tensor q = a.tensor(S, Q, NORMAL), out = a.empty(S, Q), none = {};
         float *logsumexp = a.empty_floats(S * z.H);
-        return work(out, [=] { k->attention_forward(NULL, out, logsumexp, q, none, none, &who); });
+        Work it = work(out, [=] { k->attention_forward(NULL, out, logsumexp, q, none, none, &who); });
+        it.peers.push_back(by_mma("DEREASON_ATTENTION", it.run));
+        return it;
     });
     m.add("pages_write", shape, 2 * fresh, 0, [=](Memory &a) {
         Attention who = attention_in_pages(a, maker, S, context, 0);

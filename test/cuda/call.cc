@@ -1,5 +1,6 @@
 // The operations as functions of numbers: see call.h.
 #include "test/cuda/call.h"
+#include "kernels/decode_pieces.h"
 #include <cstring>
 
 // ---- memory
@@ -279,6 +280,22 @@ static Matrix laid_in_pages(const Kernels *k, const Matrix &x)
     return y;
 }
 
+// The list of pieces that decoding takes
+static Integers pieces_of(Attention a, const Sequences &s, const Pages &pages)
+{
+    int64_t most = decode_pieces_most(a.sequences, pages.per_sequence * KEY_BLOCK, a.heads / a.kv_heads);
+    std::vector<DecodePiece> list((size_t)most);
+    a.starts = s.starts.data();
+    a.contexts = s.contexts.data();
+    a.shared_pages = a.shared_pages == NULL ? NULL : pages.shared.data();
+    a.shared_until = a.shared_until == NULL ? NULL : pages.until.data();
+    int64_t count = decode_pieces(list.data(), &a);
+    if (count > most)
+        failed("%lld pieces are more than there can be, %lld", (long long)count, (long long)most);
+    const int32_t *first = (const int32_t *)list.data();
+    return Integers(first, first + count * (int64_t)(sizeof list[0] / sizeof *first));
+}
+
 static Attention attention_of(Memory &m, const Kernels *k, const Sequences &s, const Pages *pages)
 {
     Attention a = {};
@@ -299,6 +316,7 @@ static Attention attention_of(Memory &m, const Kernels *k, const Sequences &s, c
         a.pages_per_sequence = pages->per_sequence;
         a.shared_pages = pages->shared.empty() ? NULL : m.integers(pages->shared);
         a.shared_until = pages->until.empty() ? NULL : m.integers(pages->until);
+        a.pieces = (const DecodePiece *)m.integers(pieces_of(a, s, *pages));
     }
     return a;
 }

@@ -128,6 +128,30 @@ static void how_neighbours_keep_company_changes_no_bit()
         }
 }
 
+// To the bit: the kernel for Hopper, and the one for any card, with company and without
+static void decoding_for_hopper_has_the_bits_of_the_other()
+{
+    uint64_t order = 0;
+    uint32_t seed = 70;
+    if (!settings.bf16)
+        return; // there is none
+    for (const SharedCase &c : shared_cases()) {
+        Batch b = batch_of(c.heads, c.all, seed++);
+        for (bool company : {true, false}) {
+            take_order(order++);
+            exact_tensor_cores(order % 3 == 0);
+            b.pages = company ? b.pages : without_company(b.pages);
+            setenv("DEREASON_ATTENTION", "mma", 1);
+            Attended expected = attention_forward(settings.cuda, b.s, &b.pages);
+            unsetenv("DEREASON_ATTENTION");
+            check_batch(text("H %d, Hkv %d, D %d, %s company:", (int)c.heads.heads, (int)c.heads.kv_heads,
+                             (int)c.heads.width, company ? "with" : "without"),
+                        b, expected);
+        }
+    }
+    exact_tensor_cores(false);
+}
+
 // Keys and values of every position that is there, once. Beside them each row's query is read twice and its sums once
 // (32 rows: 36 KB in bf16), the number of a page by every thread (14 pages: 14 KB), and what a grid's blocks make their
 // lists from: less than an eighth of the 656 KB here. Read for each sample it would be five times as much.
@@ -152,6 +176,7 @@ static void shared_pages_are_read_once()
 
 extern const Tests shared_page_tests;
 const Tests shared_page_tests = {
+    {"decoding_for_hopper_has_the_bits_of_the_other", decoding_for_hopper_has_the_bits_of_the_other},
     {"shared_pages_change_no_bit", shared_pages_change_no_bit},
     {"shared_pages_in_any_company_change_no_bit", how_neighbours_keep_company_changes_no_bit},
     {"shared_pages_are_read_once", shared_pages_are_read_once}};

@@ -101,6 +101,33 @@ SwiGLU: up's rows of the weight|product|F::SWIGLU ? (int)p.up : F::COLUMNS / 2|F
 SwiGLU: up's rows counted as rows of the weight|product|1:(s, &product, 2 * p->F, swiglu);|(s, &product, p->F, swiglu);
 SwiGLU: gate rounded before|product|swiglu(gate.left, up.left)|rounded(c[j][half * 2] / (1.0f + expf(-c[j][half * 2])) * widen(up.left))
 SwiGLU: nothing where nobody wants gate and up|product|if (gate_up != NULL) {|if (true) {
+decode: the wait for a free stage|decode|mbarrier_wait(room->empty(), room->stage.parity ^ 1);|;
+decode: the parity of a free stage|decode|mbarrier_wait(room->empty(), room->stage.parity ^ 1);|mbarrier_wait(room->empty(), room->stage.parity);
+decode: the wait for the last free stage|decode|mbarrier_wait(room.empty(), room.stage.parity ^ 1);|;
+decode: the wait for a piece|decode|mbarrier_wait(room.full(), room.stage.parity);|;
+decode: the wait for keys|decode|1:mbarrier_wait(room->full(), room->stage.parity);|;
+decode: the parity of keys|decode|1:mbarrier_wait(room->full(), room->stage.parity);|mbarrier_wait(room->full(), 1);
+decode: the wait for values|decode|2:mbarrier_wait(room->full(), room->stage.parity);|;
+decode: the parity of values|decode|2:mbarrier_wait(room->full(), room->stage.parity);|mbarrier_wait(room->full(), 1);
+decode: a half without rows that keeps pace|decode|3:mbarrier_wait(room->full(), room->stage.parity);|;
+decode: lanes that have all read a piece|decode|2:__syncwarp();|;
+decode: bytes that are expected|decode|mbarrier_expect(room->full(), positions * D * 2);|mbarrier_expect(room->full(), KEY_BLOCK * D * 2);
+decode: an end that is told|decode|mbarrier_arrive(room.full());|;
+decode: a stage given back|decode|mbarrier_arrive(room->empty());|;
+decode: a stage given back by each warp|decode|TILES * WARPS);|1);
+decode: keys given back after they are multiplied|decode|1:score_keys<D>(tile->scores, tile->queries, room->page(), first, piece.position);|element *page = room->page(); if (threadIdx.x % 32 == 0) mbarrier_arrive(room->empty()); score_keys<D>(tile->scores, tile->queries, page, first, piece.position); room->stage.advance(); if (false)
+decode: barriers that copies know|decode|mbarrier_init_fence();|;
+decode: barriers that all know|decode|__syncthreads();|;
+decode: queries that are there|decode|1:tile->together();|;
+decode: queries that are read before there are scores|decode|2:tile->together();|;
+decode: scores that are there|decode|3:tile->together();|;
+decode: scores that are read before the next ones|decode|4:tile->together();|;
+decode: zeros behind the last value|decode|if (first >= until)|if (true)
+decode: a fence behind the tail's zeros|decode|proxy_fence();|;
+decode: lanes behind the tail's zeros|decode|1:__syncwarp();|;
+decode: the order of a page's pieces|decode|column % 64 * 2 ^ turn|column % 64 * 2
+decode: a counter that begins at zero|decode|if (drawn == pieces - 1)|if (false)
+decode: the piece that was drawn|decode|number = drawn + first;|number = drawn + 1;
 descriptors: the two distances|ptx|(uint64_t)(halves >> 4) << 16|(uint64_t)(1024 >> 4) << 16
 descriptors: groups of eight rows|ptx|(uint64_t)(1024 >> 4) << 32|(uint64_t)(2048 >> 4) << 32
 END
@@ -112,6 +139,7 @@ file_of() {
     tile) echo kernels/cuda/hopper_tile.cuh ;;
     shared) echo kernels/cuda/hopper_attention.cuh ;;
     queries) echo kernels/cuda/hopper_attention_queries.cu ;;
+    decode) echo kernels/cuda/hopper_decode.cu ;;
     product) echo kernels/cuda/hopper_matmul.cu ;;
     ptx) echo kernels/cuda/ptx_hopper.cuh ;;
     esac
@@ -135,6 +163,7 @@ replace() {
 try() {
     local what=$1 file from=$3 to=$4 folder sources source only=attention
     [ "$2" != product ] || only=hopper_matmul
+    [ "$2" != decode ] || only=decoding
     file=$(file_of "$2")
     folder=$work/$(echo "$what" | tr -c 'a-z0-9\n' '_')
     mkdir -p "$folder/kernels/cuda"

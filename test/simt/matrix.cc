@@ -155,12 +155,24 @@ void simt_mma_fp32(float c[4], const float a[8], const float b[4])
     multiply(Operation::MMA_FP32, Fragments{c, a, b}, finish_fp32, __builtin_return_address(0));
 }
 
-void simt_ldmatrix(uint32_t r[4], const void *row, bool transposed)
+static void load_matrices(const Rows *rows, bool transposed)
 {
     Operation operation = transposed ? Operation::LDMATRIX_TRANS : Operation::LDMATRIX;
+    check_whole_warp(operation, rows->caller);
+    together(operation, ~0u, (void *)rows, finish_ldmatrix, rows->caller);
+}
+
+void simt_ldmatrix(uint32_t r[4], const void *row, bool transposed)
+{
     Rows rows = {r, (const char *)row, __builtin_return_address(0)};
-    check_whole_warp(operation, rows.caller);
-    together(operation, ~0u, &rows, finish_ldmatrix, rows.caller);
+    load_matrices(&rows, transposed);
+}
+
+void simt_ldmatrix(uint32_t r[4], uint32_t row, bool transposed)
+{
+    const void *caller = __builtin_return_address(0);
+    Rows rows = {r, (const char *)shared_pointer(row, 16, "ldmatrix", caller), caller};
+    load_matrices(&rows, transposed);
 }
 
 void simt_stmatrix(void *row, const uint32_t r[4])

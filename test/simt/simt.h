@@ -129,6 +129,7 @@ void simt_copy_16(void *shared, const void *global, bool live);
 void simt_copy_commit(void);
 void simt_copy_wait(int pending);
 void simt_ldmatrix(uint32_t r[4], const void *row, bool transposed);
+void simt_ldmatrix(uint32_t r[4], uint32_t row, bool transposed); // by its shared address
 void simt_stmatrix(void *row, const uint32_t r[4]);
 void simt_mma_bf16(float c[4], const uint32_t a[4], const uint32_t b[2]);
 void simt_mma_fp32(float c[4], const float a[8], const float b[4]);

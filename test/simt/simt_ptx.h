@@ -22,6 +22,9 @@ static SIMT_INLINE float exp2_flushed(float x)
 static SIMT_INLINE void ldmatrix_x4(uint32_t r[4], const void *row) { SIMT_CALL(simt_ldmatrix(r, row, false)); }
 static SIMT_INLINE void ldmatrix_x4_trans(uint32_t r[4], const void *row) { SIMT_CALL(simt_ldmatrix(r, row, true)); }
 
+static SIMT_INLINE void ldmatrix_x4(uint32_t r[4], uint32_t row) { SIMT_CALL(simt_ldmatrix(r, row, false)); }
+static SIMT_INLINE void ldmatrix_x4_trans(uint32_t r[4], uint32_t row) { SIMT_CALL(simt_ldmatrix(r, row, true)); }
+
 static SIMT_INLINE void mma_m16n8k16_bf16(float c[4], const uint32_t a[4], const uint32_t b[2])
 {
     SIMT_CALL(simt_mma_bf16(c, a, b));
@@ -52,6 +55,10 @@ static SIMT_INLINE void tensor_load(uint32_t to, const CUtensorMap *map, uint32_
     SIMT_CALL(simt_tensor_load(to, map, barrier, x, y, z));
 }
 static SIMT_INLINE void bulk_load(uint32_t to, const void *from, int bytes, uint32_t barrier)
+{
+    SIMT_CALL(simt_bulk_load(to, from, bytes, barrier));
+}
+static SIMT_INLINE void bulk_load_once(uint32_t to, const void *from, int bytes, uint32_t barrier)
 {
     SIMT_CALL(simt_bulk_load(to, from, bytes, barrier));
 }

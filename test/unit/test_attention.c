@@ -1,7 +1,7 @@
 // Attention: against a plain double-precision softmax over every key, and its promise that keys in pages, chunks of a
 // prompt and single decoded tokens give the very bits of the whole sequence at once.
 #include "test/support/check.h"
-#include "kernels/kernels.h"
+#include "kernels/decode_pieces.h"
 
 enum { H = 6, HKV = 2, D = 20, GROUP = H / HKV, LONGEST = 2300 };
 
@@ -284,9 +284,53 @@ static void a_sequence_does_not_see_its_neighbours(void **state)
     }
 }
 
+// A batch of which one sequence does not decode, three begin with two segments and a page of another, and two with a
+// page; read[s][block][head]: how often a listed piece has a head of a sequence read a block.
+enum { S = 9, HEADS = 20, BLOCKS = 25, SEGMENT_BLOCKS = KEY_SEGMENT / KEY_BLOCK };
+
+// Marks what a piece reads, and returns how many blocks those are.
+static int64_t mark(int read[S][BLOCKS][HEADS], const DecodePiece *p, const Attention *a, bool together)
+{
+    int64_t rows = together ? 2 * DECODE_ROWS : DECODE_ROWS, first = p->segment * SEGMENT_BLOCKS;
+    int64_t shared = a->shared_pages == NULL ? 0 : a->shared_pages[p->sequence];
+    int64_t end = smaller(first + SEGMENT_BLOCKS, together ? shared : a->contexts[p->sequence] / KEY_BLOCK + 1);
+    first = !together && first < shared ? shared : first;
+    for (int64_t row = p->first_row; row < p->first_row + rows && row < p->sequences * HEADS; row++)
+        for (int64_t block = first; block < end; block++)
+            read[p->sequence + row / HEADS][block][row % HEADS]++;
+    return end - first;
+}
+
+static void decoding_is_cut_into_every_piece_once_the_longest_first(void **state)
+{
+    const int32_t starts[S + 1] = {0, 1, 4, 5, 6, 7, 8, 9, 10, 11},
+                             contexts[S] = {5, 900, 1023, 1024, 3000, 3001, 2176, 128, 200},
+                             shared[S] = {0, 0, 0, 0, 17, 17, 17, 1, 1}, until[S] = {1, 2, 3, 4, 7, 7, 7, 9, 9};
+    for (int with = 0; with < 2; with++) {
+        int read[S][BLOCKS][HEADS] = {{{0}}};
+        Attention a = {.sequences = S, .heads = 2 * HEADS, .kv_heads = 2, .starts = starts, .contexts = contexts};
+        a.shared_pages = with ? shared : NULL, a.shared_until = with ? until : NULL;
+        int64_t most = decode_pieces_most(S, BLOCKS * KEY_BLOCK, HEADS);
+        DecodePiece *list = allocate((size_t)most, sizeof *list);
+        int64_t count = decode_pieces(list, &a), together = list[0].sequence;
+        assert_true(count <= most && count == 1 + together + list[0].sequences && (together > 0) == (with == 1));
+        for (int64_t i = 1, before = SEGMENT_BLOCKS; i < count; i++) {
+            int64_t blocks = mark(read, &list[i], &a, i <= together);
+            assert_true(blocks > 0 && (blocks <= before || i == 1 + together));
+            before = blocks;
+        }
+        for (int64_t s = 0; s < S; s++)
+            for (int64_t block = 0; block < BLOCKS; block++)
+                for (int64_t head = 0; head < HEADS; head++)
+                    assert_int_equal(read[s][block][head], s != 1 && block * KEY_BLOCK <= contexts[s]);
+        free(list);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(decoding_is_cut_into_every_piece_once_the_longest_first),
         cmocka_unit_test(attention_agrees_with_a_plain_softmax),
         cmocka_unit_test(pages_chunks_and_single_tokens_give_the_bits_of_the_whole),
         cmocka_unit_test(a_batch_over_pages_has_the_bits_of_each_alone),
