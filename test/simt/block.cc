@@ -1,5 +1,5 @@
-// A launch: its blocks one after another, in an order drawn from the seed, each with all its threads. The fibers
-// outlive blocks and launches; a fault that a test expected leaves the block in the middle of its work, and its fibers
+// A launch: its blocks one after another, in an order drawn from the seed, each with all its threads; the blocks of a
+// cluster together. The fibers outlive blocks and launches; a fault that a test expected leaves the block in the middle of its work, and its fibers
 // are then started afresh.
 #include "runtime.h"
 
@@ -23,12 +23,13 @@ static void check_nobody_waits_for(const Thread *thread)
                   operation_name(group->operation), lanes_text(group->mask),
                   place(warp->lanes[__builtin_ctz(group->arrived)].caller));
     }
-    const Thread *waiting = block.thread;
-    if (block.at_barrier == 0)
+    const Thread *waiting = &block.thread[current->rank * block.each];
+    if (block.member[current->rank].at_barrier == 0)
         return;
     while (waiting->wait != Wait::BLOCK_BARRIER)
         waiting++;
-    fault("the thread returns while %d of the block wait at __syncthreads%s", block.at_barrier, place(waiting->caller));
+    fault("the thread returns while %d of the block wait at __syncthreads%s", block.member[current->rank].at_barrier,
+          place(waiting->caller));
 }
 
 static void thread_returns()
@@ -37,15 +38,20 @@ static void thread_returns()
     copy_check_returned();
     bulk_check_returned();
     wgmma_check_returned();
+    cluster_check_returned();
     current->wait = Wait::RETURNED;
     current->warp->returned |= 1u << current->lane;
-    if (++block.returned < block.threads) {
-        run_others();
-    } else {
-        bulk_check_block_end();
-        mbarriers_check_block_end();
-        fiber_switch(&current->fiber, &main_fiber);
+    if (++block.member[current->rank].returned == block.each) {
+        bulk_check_block_end(current->rank);
+        cluster_check_block_end(current->rank);
+        mbarriers_check_block_end(current->rank);
     }
+    block.returned++;
+    cluster_open_if_all_are_there();
+    if (block.returned < block.threads)
+        run_others();
+    else
+        fiber_switch(&current->fiber, &main_fiber);
 }
 
 // What every fiber does for ever: the kernel for one block, then, when it is woken again, for another.
@@ -65,8 +71,10 @@ static void lay_out_threads()
         if (!thread->started)
             fiber_start(&thread->fiber, i, thread_main);
         thread->started = true;
-        thread->index = uint3{(unsigned)i % x, (unsigned)i / x % y, (unsigned)i / x / y};
+        unsigned place = (unsigned)(i % block.each);
+        thread->index = uint3{place % x, place / x % y, place / x / y};
         thread->number = i, thread->lane = i % WARP, thread->warp = &block.warp[i / WARP];
+        thread->rank = i / block.each;
     }
     block.warps = (block.threads + WARP - 1) / WARP;
     for (int i = 0; i < block.warps; i++) {
@@ -85,16 +93,20 @@ static void abandon_threads()
 
 // ---- blocks
 
-static void begin_block(uint3 index)
+// Those of a cluster, the first of which is `index`
+static void begin_blocks(uint3 index)
 {
-    block.index = index, block.returned = 0, block.at_barrier = 0;
+    block.returned = 0;
+    for (int rank = 0; rank < block.blocks; rank++)
+        block.member[rank] = Member{uint3{index.x + (unsigned)rank, index.y, index.z}, 0, 0};
     for (int i = 0; i < block.threads; i++)
-        block.thread[i].copies.clear(), block.thread[i].groups = 0;
+        block.thread[i].copies.clear(), block.thread[i].groups = 0, block.thread[i].arrived = -1;
     for (int i = 0; i < block.warps; i++)
         block.warp[i].returned = 0, block.warp[i].groups = 0;
     named_barriers_begin();
     mbarriers_begin();
     bulk_begin();
+    cluster_begin();
     wgmma_begin();
     registers_begin();
     proxy_begin();
@@ -104,16 +116,16 @@ static void begin_block(uint3 index)
 
 static void run_blocks()
 {
-    uint64_t blocks = (uint64_t)block.grid.x * block.grid.y * block.grid.z;
-    unsigned x = block.grid.x, y = block.grid.y;
-    std::vector<uint32_t> order(blocks);
-    for (uint64_t i = 0; i < blocks; i++) { // a shuffle that grows: the new one takes the place of any
+    unsigned wide = (unsigned)block.blocks, x = block.grid.x / wide, y = block.grid.y;
+    uint64_t clusters = (uint64_t)x * y * block.grid.z;
+    std::vector<uint32_t> order(clusters);
+    for (uint64_t i = 0; i < clusters; i++) { // a shuffle that grows: the new one takes the place of any
         uint64_t other = random_below(i + 1);
         order[i] = order[other];
         order[other] = (uint32_t)i;
     }
-    for (uint64_t i = 0; i < blocks && !faulted(); i++) {
-        begin_block(uint3{order[i] % x, order[i] / x % y, order[i] / x / y});
+    for (uint64_t i = 0; i < clusters && !faulted(); i++) {
+        begin_blocks(uint3{order[i] % x * wide, order[i] / x % y, order[i] / x / y});
         run_block();
         if (counting)
             count_block_end();
@@ -122,7 +134,7 @@ static void run_blocks()
         abandon_threads();
 }
 
-static bool launch_is_legal(dim3 grid, dim3 size, size_t shared)
+static bool launch_is_legal(dim3 grid, dim3 size, size_t shared, int cluster)
 {
     uint64_t threads = (uint64_t)size.x * size.y * size.z, blocks = (uint64_t)grid.x * grid.y * grid.z;
     if (current != NULL)
@@ -136,6 +148,12 @@ static bool launch_is_legal(dim3 grid, dim3 size, size_t shared)
                           grid.y, grid.z);
     if (blocks > 1u << 31)
         return host_fault("a grid of (%u,%u,%u) blocks: more than this runtime can shuffle", grid.x, grid.y, grid.z);
+    if (cluster < 1 || cluster > MAX_CLUSTER || grid.x % (unsigned)cluster != 0)
+        return host_fault("clusters of %d blocks in a grid of (%u,%u,%u); possible are up to %d, and whole ones in x",
+                          cluster, grid.x, grid.y, grid.z, MAX_CLUSTER);
+    if (cluster > 1 && (threads % (4 * WARP) != 0 || threads * (uint64_t)cluster > MAX_THREADS))
+        return host_fault("clusters of %d blocks of %d threads: this runtime has whole warpgroups, and %d threads",
+                          cluster, (int)threads, MAX_THREADS);
     if (shared > MAX_SHARED)
         return host_fault("%zu bytes of dynamic shared memory; a block has at most %d", shared, MAX_SHARED);
     return true;
@@ -146,19 +164,20 @@ static bool launch_is_legal(dim3 grid, dim3 size, size_t shared)
 using namespace simt;
 
 uint3 simt_thread_index(void) { return current->index; }
-uint3 simt_block_index(void) { return block.index; }
+uint3 simt_block_index(void) { return block.member[current->rank].index; }
 dim3 simt_block_size(void) { return block.size; }
 dim3 simt_grid_size(void) { return block.grid; }
 
-void simt_launch_call(dim3 grid, dim3 size, size_t shared, void (*call)(const void *), const void *context)
+void simt_launch_call(dim3 grid, dim3 size, size_t shared, int cluster, void (*call)(const void *), const void *context)
 {
     if (faulted())
         return;
     block.launch++;
-    if (!launch_is_legal(grid, size, shared))
+    if (!launch_is_legal(grid, size, shared, cluster))
         return;
     catch_bad_addresses();
-    block.grid = grid, block.size = size, block.threads = (int)(size.x * size.y * size.z);
+    block.grid = grid, block.size = size, block.blocks = cluster, block.each = (int)(size.x * size.y * size.z);
+    block.threads = block.each * cluster;
     kernel = call, kernel_context = context;
     schedule_seed_launch(block.launch);
     lay_out_threads();

@@ -18,7 +18,8 @@ struct Load {
     bool is_box;
     CUtensorMap map; // of a box, which is
     int64_t at[3];
-    uint32_t barrier;
+    uint32_t barrier; // with its block's rank
+    bool counts;      // as an access to memory: of a load for several blocks the first
     const Thread *asker;
     const void *caller;
 };
@@ -35,14 +36,12 @@ struct Store {
 static std::vector<Load> loads; // asked for and not made
 static std::vector<Store> stores[MAX_THREADS];
 static int64_t groups[MAX_THREADS]; // committed
-static bool early;                  // loads are made before they must be, now and then
 
 void bulk_begin()
 {
     loads.clear();
     for (int i = 0; i < block.threads; i++)
         stores[i].clear(), groups[i] = 0;
-    early = random_below(2) == 1;
 }
 
 bool overlaps(const void *a, size_t a_bytes, const void *b, size_t b_bytes)
@@ -57,7 +56,7 @@ static void copy_row(char *to, const char *from, size_t bytes, size_t inside, co
 {
     if (inside > 0)
         race_access(load->asker, from, inside, Access::READ, load->caller);
-    if (inside > 0 && counting)
+    if (inside > 0 && counting && load->counts)
         count_access(load->asker, from, inside, false, load->caller);
     for (size_t i = 0; i < bytes; i += 16) {
         size_t live = std::min<size_t>(inside > i ? inside - i : 0, 16);
@@ -98,21 +97,14 @@ static void make(const Load *load)
     mbarrier_complete(load->barrier, (int64_t)load->bytes, load->asker);
 }
 
-bool bulk_make_one()
+size_t bulk_waiting() { return loads.size(); }
+
+void bulk_make_one()
 {
-    if (loads.empty())
-        return false;
     size_t drawn = random_below(loads.size());
     Load load = loads[drawn];
     loads.erase(loads.begin() + (long)drawn);
     make(&load);
-    return true;
-}
-
-void bulk_maybe_make_one()
-{
-    if (early && !loads.empty() && random_below(16) == 0)
-        bulk_make_one();
 }
 
 static void ask(const Load &load, const char *what)
@@ -189,10 +181,11 @@ void bulk_check_returned()
     stores[current->number].clear();
 }
 
-void bulk_check_block_end()
+void bulk_check_block_end(int rank)
 {
-    if (!loads.empty())
-        fault("the block ends while an asynchronous load%s is under way", place(loads[0].caller));
+    for (const Load &load : loads)
+        if (load.asker->rank == rank || rank_of_address(load.barrier) == rank)
+            fault("the block ends while an asynchronous load%s is under way", place(load.caller));
 }
 
 static char *piece(uint32_t shared, const void *global, size_t bytes, const char *what, const void *caller)
@@ -212,20 +205,42 @@ void simt_bulk_load(uint32_t shared, const void *global, int bytes, uint32_t bar
     const char *what = "cp.async.bulk";
     const void *caller = __builtin_return_address(0);
     char *to = piece(shared, global, (size_t)bytes, what, caller);
-    ask(Load{to, (const char *)global, (size_t)bytes, false, {}, {0}, barrier, current, caller}, what);
+    barrier = shared_with_rank(barrier, current->rank);
+    ask(Load{to, (const char *)global, (size_t)bytes, false, {}, {0}, barrier, true, current, caller}, what);
+}
+
+// To the same place of each of these blocks, whose bytes come to the same place's barrier there, each at its own time
+static void load_tensor(uint32_t shared, const void *tensor_map, uint32_t barrier, int x, int y, int z, uint32_t ranks,
+                        const char *what, const void *caller)
+{
+    const CUtensorMap *map = (const CUtensorMap *)tensor_map;
+    size_t bytes = (size_t)map->box[0] * map->box[1] * map->box[2] * 2;
+    if (shared % 1024 != 0)
+        fault("%s%s to the shared address %u, which is not a multiple of 1,024: its pattern would be another one", what,
+              place(caller), shared);
+    for (int rank = 0; rank < MAX_CLUSTER; rank++)
+        if (ranks >> rank & 1) {
+            char *to = (char *)shared_pointer(shared_with_rank(shared, rank), bytes, what, caller);
+            bool counts = (ranks & ((1u << rank) - 1)) == 0;
+            ask(Load{to, NULL, bytes, true, *map, {x, y, z}, shared_with_rank(barrier, rank), counts, current, caller},
+                what);
+        }
 }
 
 void simt_tensor_load(uint32_t shared, const void *tensor_map, uint32_t barrier, int x, int y, int z)
 {
-    const char *what = "cp.async.bulk.tensor";
+    load_tensor(shared, tensor_map, barrier, x, y, z, 1u << current->rank, "cp.async.bulk.tensor",
+                __builtin_return_address(0));
+}
+
+void simt_tensor_load_multicast(uint32_t shared, const void *tensor_map, uint32_t barrier, int x, int y, int z,
+                                uint32_t ranks)
+{
+    const char *what = "cp.async.bulk.tensor.multicast";
     const void *caller = __builtin_return_address(0);
-    const CUtensorMap *map = (const CUtensorMap *)tensor_map;
-    size_t bytes = (size_t)map->box[0] * map->box[1] * map->box[2] * 2;
-    char *to = (char *)shared_pointer(shared, bytes, what, caller);
-    if (shared % 1024 != 0)
-        fault("%s%s to the shared address %u, which is not a multiple of 1,024: its pattern would be another one", what,
-              place(caller), shared);
-    ask(Load{to, NULL, bytes, true, *map, {x, y, z}, barrier, current, caller}, what);
+    if (ranks == 0 || ranks >> block.blocks != 0)
+        fault("%s%s to blocks %x of a cluster of %d", what, place(caller), ranks, block.blocks);
+    load_tensor(shared, tensor_map, barrier, x, y, z, ranks, what, caller);
 }
 
 void simt_bulk_store(void *global, uint32_t shared, int bytes)

@@ -45,10 +45,15 @@ const char *keep(const std::string &text)
     return kept.back().c_str();
 }
 
+std::string rank_text(const Thread *thread)
+{
+    return block.blocks == 1 ? "" : " of block " + std::to_string(thread->rank) + " of the cluster";
+}
+
 const char *thread_text(int number)
 {
     const uint3 index = block.thread[number].index;
-    return keep("thread " + triple(index.x, index.y, index.z));
+    return keep("thread " + triple(index.x, index.y, index.z) + rank_text(&block.thread[number]));
 }
 
 const char *lanes_text(uint32_t lanes)
@@ -71,9 +76,10 @@ static std::string where()
     std::string text = "kernel launch " + std::to_string(block.launch);
     if (current == NULL)
         return text + ": ";
-    return text + ", block " + triple(block.index.x, block.index.y, block.index.z) + " of " +
+    const uint3 index = block.member[current->rank].index;
+    return text + ", block " + triple(index.x, index.y, index.z) + " of " +
            triple(block.grid.x, block.grid.y, block.grid.z) + ", " + thread_text(current->number) + " (lane " +
-           std::to_string(current->lane) + " of warp " + std::to_string(current->warp->number) + "): ";
+           std::to_string(current->lane) + " of warp " + std::to_string(current->number % block.each / WARP) + "): ";
 }
 
 // ---- lines of the source

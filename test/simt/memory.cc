@@ -178,9 +178,10 @@ struct Shared {
 };
 
 static std::vector<Shared> shared_pieces;
-static std::vector<Piece *> launch_arrays; // the static arrays of this launch
-static Piece *launch_dynamic;
-static size_t launch_bytes;
+static std::vector<Piece *> launch_arrays[MAX_CLUSTER]; // the static arrays of this launch, by the block's rank
+static Piece *launch_dynamic[MAX_CLUSTER];
+static int launch_blocks; // of a cluster
+static size_t launch_bytes[MAX_CLUSTER];
 
 static Piece *take_shared(size_t bytes, Kind kind)
 {
@@ -198,52 +199,78 @@ static Piece *take_shared(size_t bytes, Kind kind)
 
 void shared_open(size_t dynamic_bytes)
 {
-    launch_dynamic = take_shared(dynamic_bytes, Kind::DYNAMIC_SHARED);
-    launch_bytes = dynamic_bytes;
+    launch_blocks = block.blocks;
+    for (int rank = 0; rank < launch_blocks; rank++) {
+        launch_dynamic[rank] = take_shared(dynamic_bytes, Kind::DYNAMIC_SHARED);
+        launch_bytes[rank] = dynamic_bytes;
+    }
 }
 
 int64_t shared_offset(const void *p)
 {
-    size_t offset = launch_dynamic == NULL ? 0 : (size_t)((const char *)p - launch_dynamic->start);
-    return launch_dynamic != NULL && offset < launch_dynamic->bytes ? (int64_t)offset : -1;
+    for (int rank = 0; rank < launch_blocks; rank++) {
+        size_t offset = (size_t)((const char *)p - launch_dynamic[rank]->start);
+        if (offset < launch_dynamic[rank]->bytes)
+            return (int64_t)offset + rank * RANK_BYTES;
+    }
+    return -1;
+}
+
+uint32_t shared_with_rank(uint32_t address, int rank)
+{
+    return address >> RANK_SHIFT != 0 ? address : address | (uint32_t)(rank + 1) << RANK_SHIFT;
+}
+
+const char *shared_text(uint32_t address)
+{
+    std::string text = std::to_string(address & ((1u << RANK_SHIFT) - 1));
+    return keep(block.blocks == 1 ? text : text + " of block " + std::to_string(rank_of_address(address)));
 }
 
 void *shared_pointer(uint32_t address, size_t bytes, const char *what, const void *caller)
 {
-    uint32_t offset = address - SHARED_BASE;
-    if (offset > launch_dynamic->bytes || bytes > launch_dynamic->bytes - offset)
+    int rank = rank_of_address(shared_with_rank(address, current->rank));
+    if (rank >= launch_blocks)
+        fault("%s%s: block %d of a cluster of %d", what, place(caller), rank, launch_blocks);
+    const Piece *piece = launch_dynamic[rank];
+    uint32_t offset = (address & ((1u << RANK_SHIFT) - 1)) - SHARED_BASE;
+    if (offset > piece->bytes || bytes > piece->bytes - offset)
         fault("%s%s: %zu bytes at the shared address %u, which is not in the %zu bytes of dynamic shared memory", what,
-              place(caller), bytes, address, launch_dynamic->bytes);
-    return launch_dynamic->start + offset;
+              place(caller), bytes, address, piece->bytes);
+    return piece->start + offset;
 }
 
 void shared_poison()
 {
-    memset(launch_dynamic->start, 0xFF, launch_dynamic->bytes);
-    for (Piece *array : launch_arrays)
-        memset(array->start, 0xFF, array->bytes);
+    for (int rank = 0; rank < launch_blocks; rank++) {
+        memset(launch_dynamic[rank]->start, 0xFF, launch_dynamic[rank]->bytes);
+        for (Piece *array : launch_arrays[rank])
+            memset(array->start, 0xFF, array->bytes);
+    }
 }
 
 void shared_close()
 {
-    launch_arrays.clear();
+    for (std::vector<Piece *> &arrays : launch_arrays)
+        arrays.clear();
     for (Shared &shared : shared_pieces)
         shared.in_use = false;
 }
 
 static Piece *new_array(size_t bytes, const char *file, int line)
 {
+    int rank = current->rank;
     Piece *array = take_shared(bytes, Kind::STATIC_SHARED);
     array->file = file, array->line = line;
-    launch_arrays.push_back(array);
-    launch_bytes += bytes;
-    size_t fixed = launch_bytes - launch_dynamic->bytes;
+    launch_arrays[rank].push_back(array);
+    launch_bytes[rank] += bytes;
+    size_t fixed = launch_bytes[rank] - launch_dynamic[rank]->bytes;
     if (fixed > MAX_STATIC_SHARED)
         fault("%zu bytes of static shared memory with the array of %s:%d; possible are %d", fixed, file, line,
               MAX_STATIC_SHARED);
-    if (launch_bytes > MAX_SHARED)
-        fault("%zu bytes of shared memory, static and dynamic, with the array of %s:%d; a block has %d", launch_bytes,
-              file, line, MAX_SHARED);
+    if (launch_bytes[rank] > MAX_SHARED)
+        fault("%zu bytes of shared memory, static and dynamic, with the array of %s:%d; a block has %d",
+              launch_bytes[rank], file, line, MAX_SHARED);
     memset(array->start, 0xFF, bytes);
     return array;
 }
@@ -254,19 +281,19 @@ using namespace simt;
 
 void *simt_static_shared(size_t bytes, const char *file, int line)
 {
-    for (Piece *array : launch_arrays)
+    for (Piece *array : launch_arrays[current->rank])
         if (array->line == line && array->bytes == bytes && strcmp(array->file, file) == 0)
             return array->start;
     return new_array(bytes, file, line)->start;
 }
 
-void *simt_dynamic_shared(void) { return launch_dynamic->start; }
+void *simt_dynamic_shared(void) { return launch_dynamic[current->rank]->start; }
 
 uint32_t simt_shared_address(const void *p)
 {
     int64_t offset = shared_offset(p);
-    if (offset < 0)
+    if (offset < 0 || offset / RANK_BYTES != current->rank)
         fault("a shared address%s of %s: only dynamic shared memory has any here", place(__builtin_return_address(0)),
               describe_address(p));
-    return (uint32_t)offset + SHARED_BASE;
+    return (uint32_t)(offset % RANK_BYTES) + SHARED_BASE;
 }

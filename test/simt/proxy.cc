@@ -14,12 +14,12 @@ struct Mark {
     int64_t fences;
 };
 
-static Mark marks[MAX_SHARED / GRANULE + 1];
+static Mark marks[MAX_CLUSTER * RANK_BYTES / GRANULE];
 static int64_t fences[MAX_THREADS];
 
 void proxy_begin()
 {
-    memset(marks, 0, sizeof marks);
+    memset(marks, 0, (size_t)block.blocks * RANK_BYTES / GRANULE * sizeof *marks);
     memset(fences, 0, sizeof fences);
 }
 

@@ -8,7 +8,8 @@
 //   a launch          orders everything before it
 //   __syncthreads     all threads know of all, up to now
 //   __syncwarp        the lanes of the mask know of each other, and what each of them knew
-//   a named barrier   the warps that wait know of those that came, and what each of them knew
+//   a named barrier   the warps that wait know of those that came, and what each of them knew; so do those that wait
+//                     at an mbarrier, and at a cluster's barrier
 // Shuffles, votes, ldmatrix and mma order nothing. This is FastTrack (Flanagan & Freund 2009) with vector clocks cut
 // down to what barriers can say. Other blocks of the launch have run before, in time; nothing orders them, so their
 // notes count as races, except between two atomic accesses, and except behind a __threadfence: what a flag or a counter
@@ -58,12 +59,14 @@ struct Cell {
 // ---- time, and who knows what up to when
 
 static uint32_t now = 1;
-static uint32_t launch_start, block_start, block_barrier; // when these were; all before them is ordered
-static uint32_t fence;                                    // of this block
-static uint32_t warp_knows_itself[MAX_WARPS];             // __syncwarp of all lanes
-static uint32_t thread_knows_lane[MAX_THREADS][WARP];     // of some
+static uint32_t launch_start, block_start;            // when these were; all before them is ordered
+static uint32_t block_barrier[MAX_CLUSTER];           // likewise, among the threads of a block
+static uint32_t fence;                                // of this block
+static uint32_t warp_knows_itself[MAX_WARPS];         // __syncwarp of all lanes
+static uint32_t thread_knows_lane[MAX_THREADS][WARP]; // of some
 static uint32_t warp_knows_warp[MAX_WARPS][MAX_WARPS];
-static uint32_t barrier_knows_warp[NAMED_BARRIERS][MAX_WARPS];
+static uint32_t barrier_knows_warp[MAX_CLUSTER * NAMED_BARRIERS][MAX_WARPS];
+static uint32_t touched[MAX_CLUSTER][MAX_WARPS]; // when a warp of another block has last done something to this one
 
 static bool checking() { return races_checked && now < LAST_TIME; } // a launch too long for the counter ends unchecked
 
@@ -86,21 +89,35 @@ void race_launch()
 void race_block()
 {
     advance();
-    block_start = block_barrier = now;
+    block_start = now;
+    for (uint32_t &barrier : block_barrier)
+        barrier = now;
     fence = launch_start;
+    memset(touched, 0, sizeof touched);
     memset(barrier_knows_warp, 0, sizeof barrier_knows_warp);
-}
-
-void race_block_barrier()
-{
-    advance();
-    block_barrier = now;
 }
 
 static void join(uint32_t *knows, const uint32_t *other, int count)
 {
     for (int i = 0; i < count; i++)
         knows[i] = std::max(knows[i], other[i]);
+}
+
+// In a cluster the block's warps also learn from each other what they know of those of other blocks.
+void race_block_barrier(int rank)
+{
+    advance();
+    block_barrier[rank] = now;
+    if (block.blocks == 1)
+        return;
+    int first = rank * block.each / WARP, end = first + block.each / WARP;
+    uint32_t all[MAX_WARPS] = {0};
+    for (int warp = first; warp < end; warp++) {
+        join(all, warp_knows_warp[warp], MAX_WARPS);
+        all[warp] = now;
+    }
+    for (int warp = first; warp < end; warp++)
+        join(warp_knows_warp[warp], all, MAX_WARPS);
 }
 
 void race_warp_barrier(const Warp *warp, uint32_t lanes)
@@ -155,6 +172,29 @@ void race_mbarrier_passes(const uint32_t knows[MAX_WARPS], int warp)
     warp_knows_itself[warp] = std::max(warp_knows_itself[warp], warp_knows_warp[warp][warp]);
 }
 
+void race_learns(uint32_t knows[MAX_WARPS], const uint32_t more[MAX_WARPS]) { join(knows, more, MAX_WARPS); }
+
+void race_snapshot(uint32_t knows[MAX_WARPS], int warp)
+{
+    memset(knows, 0, MAX_WARPS * sizeof *knows);
+    race_mbarrier_arrives(knows, warp);
+}
+
+void race_touches(int rank, int warp) { touched[rank][warp] = now; }
+
+int race_touched_at_end(int rank)
+{
+    int first = rank * block.each / WARP, end = first + block.each / WARP;
+    for (int other = 0; other < block.warps; other++) {
+        uint32_t known = 0;
+        for (int warp = first; warp < end; warp++)
+            known = std::max(known, warp_knows_warp[warp][other]);
+        if (known < touched[rank][other])
+            return other;
+    }
+    return -1;
+}
+
 void race_fence() { fence = now; }
 
 // ---- the question
@@ -170,7 +210,9 @@ static bool is_ordered(Note note, const Thread *thread, bool shared)
     if (time < block_start)
         return shared || time < fence;
     int other = thread_of(note), warp = thread->number / WARP;
-    if (time < block_barrier || other == thread->number)
+    if (other == thread->number)
+        return true;
+    if (other / block.each == thread->rank ? time < block_barrier[thread->rank] : !shared && time < fence)
         return true;
     if (other / WARP == warp)
         return time < warp_knows_itself[warp] || time < thread_knows_lane[thread->number][other % WARP];
@@ -194,14 +236,17 @@ static bool is_race(Note old, Note mine, const Thread *thread, bool shared)
 
 // ---- the notes
 
+// All accesses to shared memory before it are ordered, whoever asks: in a cluster no barrier of a block says so.
+static uint32_t all_know() { return block.blocks == 1 ? block_barrier[0] : block_start; }
+
 // Whether `other_read` says more than the newest read would: it is kept then.
 static bool keeps_other_read(const Cell *cell, Note mine, bool shared)
 {
-    if (time_of(cell->read) < block_barrier && !of_another_block(cell->read, shared))
+    if (time_of(cell->read) < all_know() && !of_another_block(cell->read, shared))
         return true; // the newest one is past
     if (of_another_block(cell->other_read, shared))
         return true;
-    return time_of(cell->other_read) >= block_barrier && thread_of(cell->read) / WARP == thread_of(mine) / WARP;
+    return time_of(cell->other_read) >= all_know() && thread_of(cell->read) / WARP == thread_of(mine) / WARP;
 }
 
 static void note_read(Cell *cell, Note mine, bool shared)
@@ -237,7 +282,7 @@ void race_access(const Thread *thread, const void *p, size_t bytes, Access acces
     size_t offset = (size_t)((const char *)p - memory_start);
     bool shared = is_shared(p), noted = bytes > 1 && now < LAST_TIME, writes = access != Access::READ;
     Note mine = (Note)now << TIME_SHIFT | line_note(caller) | (Note)thread->number << 1 | (access == Access::ATOMIC);
-    Note past = (Note)(shared ? block_barrier : launch_start) << TIME_SHIFT; // all before that is ordered
+    Note past = (Note)(shared ? all_know() : launch_start) << TIME_SHIFT; // all before that is ordered
     for (size_t i = offset / 2; i <= (offset + bytes - 1) / 2; i++) {
         Cell *cell = &cells[i];
         const char *place_of_cell = memory_start + 2 * i;

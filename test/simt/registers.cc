@@ -8,16 +8,16 @@ namespace simt
 
 enum { ALL_REGISTERS = 65536, WARPS = 4 };
 
-static int each[MAX_WARPS]; // of a thread of this warp
-static int unused;          // given back
-static int64_t changes;     // of how many there are
+static int each[MAX_WARPS];     // of a thread of this warp
+static int unused[MAX_CLUSTER]; // given back, in each block
+static int64_t changes;         // of how many there are
 
 void registers_begin()
 {
-    int most = ALL_REGISTERS / std::max(block.threads, 1) / 8 * 8;
+    int most = ALL_REGISTERS / std::max(block.each, 1) / 8 * 8;
     for (int &registers : each)
         registers = std::min(most, 248);
-    unused = 0;
+    memset(unused, 0, sizeof unused);
 }
 
 static void wake_all()
@@ -44,9 +44,10 @@ static void change(Warp *warp, uint32_t lanes, Operation)
     if (wanted->more ? by < 0 : by > 0)
         fault("setmaxnreg%s: %d registers, and the warp has %d", place(wanted->caller), wanted->registers,
               each[warp->number]);
-    bool done = by <= unused;
+    int *left = &unused[warp->lanes[0].rank];
+    bool done = by <= *left;
     if (done) {
-        unused -= by, each[warp->number] = wanted->registers, changes++;
+        *left -= by, each[warp->number] = wanted->registers, changes++;
         wake_all();
     }
     for (int lane = 0; lane < WARP; lane++)

@@ -3,6 +3,7 @@
 // another order. When the queue is empty and threads are left, nobody can ever go on: a deadlock, and each warp says
 // where it stands.
 #include "runtime.h"
+#include <algorithm>
 
 namespace simt
 {
@@ -58,18 +59,15 @@ void wake(Thread *thread)
     put_last(thread);
 }
 
-// All threads of the block, none of which is in the queue.
-void wake_block()
+void wake_all_of(int first_thread, int threads)
 {
-    first = count = 0;
-    for (int i = 0; i < block.threads; i++)
-        wake(&block.thread[i]);
-    for (unsigned left = count; left > 1; left--) {
-        unsigned other = (unsigned)random_below(left);
-        Thread *last = ready[left - 1];
-        ready[left - 1] = ready[other];
-        ready[other] = last;
-    }
+    static Thread *order[MAX_THREADS];
+    for (int i = 0; i < threads; i++)
+        order[i] = &block.thread[first_thread + i];
+    for (int left = threads; left > 1; left--)
+        std::swap(order[left - 1], order[random_below((uint64_t)left)]);
+    for (int i = 0; i < threads; i++)
+        wake(order[i]);
 }
 
 // The lanes go on in an order that is cheap to draw: lane ^ a number. A coin decides whether they stand behind
@@ -102,11 +100,13 @@ static std::string waits_at(const Thread *thread)
         return std::string("wait at ") + operation_name(thread->operation) + " of lanes " + lanes_text(thread->mask) +
                place(thread->caller);
     case Wait::MBARRIER:
-        return "wait at the mbarrier at " + std::to_string(thread->mbarrier) + place(thread->caller);
+        return std::string("wait at the mbarrier at ") + shared_text(thread->mbarrier) + place(thread->caller);
     case Wait::WARPGROUP:
         return std::string("wait for the rest of the warpgroup at wgmma") + place(thread->caller);
     case Wait::REGISTERS:
         return std::string("wait for registers") + place(thread->caller);
+    case Wait::CLUSTER:
+        return std::string("wait at barrier.cluster") + place(thread->caller);
     case Wait::RETURNED:
         return "have returned";
     default:
@@ -121,7 +121,8 @@ static bool wait_alike(const Thread *a, const Thread *b)
 
 static std::string describe_warp(const Warp *warp)
 {
-    std::string text = "\n    warp " + std::to_string(warp->number) + ": ";
+    std::string text =
+        "\n    warp " + std::to_string(warp->number * WARP % block.each / WARP) + rank_text(warp->lanes) + ": ";
     for (uint32_t left = warp->existing; left != 0;) {
         const Thread *leader = &warp->lanes[__builtin_ctz(left)];
         uint32_t alike = 0;
@@ -144,11 +145,22 @@ static const char *describe_block()
 
 // ---- the switch
 
+static bool early; // what is asynchronous is done before it must be, now and then
+
+static bool something_waits() { return bulk_waiting() + cluster_waiting() > 0; }
+
+static void make_one()
+{
+    size_t loads = bulk_waiting();
+    random_below(loads + cluster_waiting()) < loads ? bulk_make_one() : cluster_make_one();
+}
+
 void run_others()
 {
-    bulk_maybe_make_one();
-    while (count == 0 && bulk_make_one())
-        continue;
+    if (early && something_waits() && random_below(16) == 0)
+        make_one();
+    while (count == 0 && something_waits())
+        make_one();
     if (count == 0)
         fault("deadlock: no thread of the block can go on%s", describe_block());
     Thread *left = current, *next = take();
@@ -160,7 +172,9 @@ void run_others()
 
 void run_block()
 {
-    wake_block();
+    first = count = 0;
+    early = random_below(2) == 1;
+    wake_all_of(0, block.threads);
     current = take();
     fiber_switch(&main_fiber, &current->fiber);
     current = NULL;

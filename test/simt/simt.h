@@ -2,7 +2,8 @@
 // cuda_runtime.h and cuda_bf16.h found there stand in for the toolkit's. Each CUDA thread is a fiber (fiber.cc): a
 // stack of its own and a switch of a few nanoseconds. One block runs at a time, and a thread runs until it has to wait:
 // at a barrier (barrier.cc) or for the other lanes of its warp (warp.cc). So a run repeats exactly, and another seed
-// tries another order of blocks, warps and lanes (schedule.cc): a kernel whose result depends on it is wrong.
+// tries another order of blocks, warps and lanes (schedule.cc): a kernel whose result depends on it is wrong. The blocks
+// of a cluster run together (cluster.cc).
 //
 // What a GPU forgives now and then is a fault here, reported with launch, block, thread and line, and the program
 // stops:
@@ -21,6 +22,8 @@
 //                                          (memory.cc)
 //   two accesses that no barrier orders    in the race build: the kernels are compiled with -fsanitize=thread, and what
 //                                          they then call at each access is ours (tsan.cc) and not libtsan's (race.cc)
+//   a block that ends while another one    the last thread that returns knows nothing that says otherwise (cluster.cc)
+//   of its cluster may still use it
 //   a kernel that touches the host's       in the race build
 //   memory
 //   the host that touches the device's     with SIMT_PROTECT=1
@@ -95,18 +98,20 @@ __attribute__((const)) dim3 simt_grid_size(void);
 void *simt_static_shared(size_t bytes, const char *file, int line);
 void *simt_dynamic_shared(void);
 
-void simt_launch_call(dim3 grid, dim3 block, size_t shared, void (*call)(const void *), const void *context);
+void simt_launch_call(dim3 grid, dim3 block, size_t shared, int cluster, void (*call)(const void *),
+                      const void *context);
 
 // Behind what waits in the stream; at once if nothing does and the stream is eager (stream.cc).
 void simt_queue(struct CUstream_st *stream, const std::function<void()> &work);
 
 template <typename Call>
-void simt_launch(dim3 grid, dim3 block, size_t shared, const Call &call, struct CUstream_st *stream = NULL)
+void simt_launch(dim3 grid, dim3 block, size_t shared, const Call &call, struct CUstream_st *stream = NULL,
+                 int cluster = 1) // of so many blocks, one beside the other
 {
     simt_queue(stream, [=] {
         const Call arguments = call; // on the stack, where the race check knows a launch's arguments
         simt_launch_call(
-            grid, block, shared, [](const void *context) { (*(const Call *)context)(); }, &arguments);
+            grid, block, shared, cluster, [](const void *context) { (*(const Call *)context)(); }, &arguments);
     });
 }
 
@@ -142,11 +147,18 @@ void simt_mbarrier_arrive(uint32_t address);
 void simt_mbarrier_wait(uint32_t address, int parity);
 void simt_proxy_fence(void);
 void simt_tensor_load(uint32_t shared, const void *tensor_map, uint32_t barrier, int x, int y, int z);
+void simt_tensor_load_multicast(uint32_t shared, const void *tensor_map, uint32_t barrier, int x, int y, int z,
+                                uint32_t ranks);
 void simt_bulk_load(uint32_t shared, const void *global, int bytes, uint32_t barrier);
 void simt_bulk_store(void *global, uint32_t shared, int bytes);
 void simt_bulk_commit(void);
 void simt_bulk_wait(int pending, bool only_read);
 void simt_registers(int registers, bool more);
+__attribute__((const)) int simt_cluster_rank(void);
+uint32_t simt_cluster_address(uint32_t address, int rank);
+void simt_mbarrier_arrive_at(uint32_t address); // of any block of the cluster
+void simt_cluster_arrive(void);
+void simt_cluster_wait(void);
 // c (64, columns) of a warpgroup, += a (64, 16) · b (columns, 16)ᵀ; a_registers: NULL, or this lane's part of a.
 void simt_wgmma(float (*c)[4], int columns, const uint32_t *a_registers, uint64_t a, bool a_transposed, uint64_t b,
                 bool b_transposed, bool first);

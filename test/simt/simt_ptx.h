@@ -54,6 +54,17 @@ static SIMT_INLINE void tensor_load(uint32_t to, const CUtensorMap *map, uint32_
 {
     SIMT_CALL(simt_tensor_load(to, map, barrier, x, y, z));
 }
+static SIMT_INLINE void tensor_load_multicast(uint32_t to, const CUtensorMap *map, uint32_t barrier, int x, int y,
+                                              int z, uint32_t ranks)
+{
+    SIMT_CALL(simt_tensor_load_multicast(to, map, barrier, x, y, z, ranks));
+}
+static SIMT_INLINE int cluster_rank() { return simt_cluster_rank(); }
+static SIMT_INLINE uint32_t cluster_address(uint32_t at, int rank) { return simt_cluster_address(at, rank); }
+static SIMT_INLINE void mbarrier_arrive_at(uint32_t at) { SIMT_CALL(simt_mbarrier_arrive_at(at)); }
+static SIMT_INLINE void cluster_arrive() { SIMT_CALL(simt_cluster_arrive()); }
+static SIMT_INLINE void cluster_wait() { SIMT_CALL(simt_cluster_wait()); }
+
 static SIMT_INLINE void bulk_load(uint32_t to, const void *from, int bytes, uint32_t barrier)
 {
     SIMT_CALL(simt_bulk_load(to, from, bytes, barrier));

@@ -25,7 +25,8 @@ const char *operation_name(Operation operation)
                                         "wgmma.fence",
                                         "wgmma.commit_group",
                                         "wgmma.wait_group",
-                                        "setmaxnreg"};
+                                        "setmaxnreg",
+                                        "barrier.cluster.arrive"};
     return names[(int)operation];
 }
 

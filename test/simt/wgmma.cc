@@ -23,7 +23,7 @@ struct Operand { // in shared memory, with the swizzle of 128 bytes
 };
 
 struct Shape {
-    int columns;
+    int columns, rank; // of its block
     bool first, a_in_registers;
     Operand a, b;
     const void *caller;
@@ -103,16 +103,17 @@ static char *element_at(const Operand *x, int line, int k, const char *start)
     return swizzled((char *)start + offset);
 }
 
-static const char *start_of(const Operand *x, const void *caller)
+static const char *start_of(const Operand *x, int rank, const void *caller)
 {
     if (x->descriptor >> 62 != 1)
         fault("wgmma%s: only descriptors of the 128-byte swizzle are known here", place(caller));
-    return (const char *)shared_pointer((uint32_t)(x->descriptor & 0x3fff) << 4, 2, "wgmma", caller);
+    return (const char *)shared_pointer(shared_with_rank((uint32_t)(x->descriptor & 0x3fff) << 4, rank), 2, "wgmma",
+                                        caller);
 }
 
 static void read_operand(uint16_t *values, const Operand *x, int lines, const Product *p, const Thread *reader)
 {
-    const char *start = start_of(x, p->caller);
+    const char *start = start_of(x, p->rank, p->caller);
     for (int line = 0; line < lines; line++)
         for (int k = 0; k < DEPTH; k++) {
             const char *at = element_at(x, line, k, start);
@@ -135,7 +136,7 @@ void wgmma_check_unused(const void *to, size_t bytes, const char *what, const vo
                 if (p->made || x == NULL)
                     continue;
                 int lines = x == &p->a ? HEIGHT : p->columns;
-                const char *start = start_of(x, p->caller);
+                const char *start = start_of(x, p->rank, p->caller);
                 for (int line = 0; line < lines; line += 8)
                     for (int k = 0; k < DEPTH; k += 8)
                         if (overlaps(element_at(x, line, k, start), 16, to, bytes))
@@ -371,7 +372,7 @@ void simt_wgmma(float (*c)[4], int columns, const uint32_t *a_registers, uint64_
                 bool b_transposed, bool first)
 {
     const void *caller = __builtin_return_address(0);
-    Shape wanted = {columns, first, a_registers != NULL, {a, a_transposed}, {b, b_transposed}, caller};
+    Shape wanted = {columns, current->rank, first, a_registers != NULL, {a, a_transposed}, {b, b_transposed}, caller};
     request(c, a_registers, &wanted);
 }
 
