@@ -70,7 +70,8 @@ DEVICE_OPERATION(uint64_t, card, (void))
 
 // ---- graphs: operations that are queued between begin and end are taken down instead of done, and graph_launch does
 // them all, on the same arguments, for the price of one. They are operations that have run before, uploads and
-// downloads apart. All four are NULL where nothing would be gained.
+// downloads apart, and none of them writes a weight that a matrix product of them reads: weights may be read ahead of
+// the operations in front. All four are NULL where nothing would be gained.
 
 GRAPH_OPERATION(bool, graph_begin, (Stream *s))
 GRAPH_OPERATION(Graph *, graph_end, (Stream *s)) // NULL after fail()

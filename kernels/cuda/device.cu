@@ -295,8 +295,13 @@ void device_stream_wait(Stream *s, Event *e)
 
 // ---- graphs
 
+static cudaStream_t taken_from; // while a graph is taken down
+
+bool device_takes_graph(Stream *s) { return taken_from != NULL && taken_from == stream_of(s); }
+
 bool device_graph_begin(Stream *s)
 {
+    taken_from = stream_of(s);
     device_check(cudaStreamBeginCapture(stream_of(s), cudaStreamCaptureModeThreadLocal), "taking a graph down");
     return healthy();
 }
@@ -305,6 +310,7 @@ Graph *device_graph_end(Stream *s)
 {
     cudaGraph_t graph = NULL;
     cudaGraphExec_t made = NULL;
+    taken_from = NULL;
     device_check(cudaStreamEndCapture(stream_of(s), &graph), "taking a graph down");
     if (graph != NULL) {
         device_check(cudaGraphInstantiate(&made, graph, 0), "making a graph");

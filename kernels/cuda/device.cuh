@@ -32,10 +32,21 @@ template <typename T> __device__ inline T *dynamic_shared()
 template <typename T> inline T *dynamic_shared() { return (T *)simt_dynamic_shared(); }
 #endif
 
+// A kernel that is launched early (programmatic dependent launch, Hopper) begins while those in front of it in the
+// stream still run, and waits for them by dependency_wait() (ptx_hopper.cuh). So:
+//   - before a thread has waited it writes nothing to the device's memory, and reads only what no kernel of the same
+//     graph writes: weights;
+//   - every block waits, even one that needs nothing from the kernel in front: that it has ended tells the next one
+//     that everything before has, too;
+//   - it happens only while a graph is taken down (device_takes_graph), whose operations write no weight. So none of
+//     them begins before an optimizer's step, or an upload, is through.
+// SIMT's race build knows the first two rules, and names the access, or the kernel, that breaks one.
+bool device_takes_graph(Stream *s);
+
 // launch(stream, grid, block, bytes of dynamic shared memory, kernel, arguments...). An empty grid launches nothing.
 template <typename... Parameters, typename... Arguments>
-static void launch(Stream *s, dim3 grid, dim3 block, size_t shared, void (*kernel)(Parameters...),
-                   Arguments... arguments)
+static void launch_early_if(bool early, Stream *s, dim3 grid, dim3 block, size_t shared, void (*kernel)(Parameters...),
+                            Arguments... arguments)
 {
     if (grid.x == 0 || grid.y == 0 || grid.z == 0)
         return;
@@ -44,12 +55,24 @@ static void launch(Stream *s, dim3 grid, dim3 block, size_t shared, void (*kerne
         device_check(
             cudaFuncSetAttribute((const void *)kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)shared),
             "shared memory of a kernel");
-    kernel<<<grid, block, shared, stream_of(s)>>>((Parameters)arguments...);
-    device_check(cudaGetLastError(), "launching a kernel");
+    cudaLaunchAttribute attribute = {};
+    attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+    attribute.val.programmaticStreamSerializationAllowed = 1;
+    cudaLaunchConfig_t how = {};
+    how.gridDim = grid, how.blockDim = block, how.dynamicSmemBytes = shared, how.stream = stream_of(s);
+    how.attrs = &attribute, how.numAttrs = early;
+    device_check(cudaLaunchKernelEx(&how, kernel, (Parameters)arguments...), "launching a kernel");
 #else
     simt_launch(
-        grid, block, shared, [=] { kernel((Parameters)arguments...); }, stream_of(s));
+        grid, block, shared, [=] { kernel((Parameters)arguments...); }, stream_of(s), 1, early);
 #endif
+}
+
+template <typename... Parameters, typename... Arguments>
+static void launch(Stream *s, dim3 grid, dim3 block, size_t shared, void (*kernel)(Parameters...),
+                   Arguments... arguments)
+{
+    launch_early_if(false, s, grid, block, shared, kernel, arguments...);
 }
 
 #endif

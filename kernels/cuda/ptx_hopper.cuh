@@ -124,6 +124,22 @@ __device__ inline void barrier_arrive(int id, int threads)
     asm volatile("barrier.cta.arrive.aligned %0, %1;\n" ::"r"(id), "r"(threads) : "memory");
 }
 
+// Of a kernel that is launched early (device.cuh has the rule): the kernels in front of it have ended, and what they
+// wrote is there. dependents_may_begin: the kernel behind this one, if it is launched early, begins once every block
+// has said so, or ended. Before Hopper neither is anything, as no kernel is launched early.
+__device__ inline void dependency_wait()
+{
+#if __CUDA_ARCH__ >= 900
+    asm volatile("griddepcontrol.wait;\n" ::: "memory");
+#endif
+}
+__device__ inline void dependents_may_begin()
+{
+#if __CUDA_ARCH__ >= 900
+    asm volatile("griddepcontrol.launch_dependents;\n" ::: "memory");
+#endif
+}
+
 // Registers of each thread of the warpgroup from here on; all of its warps say so.
 template <int Registers> __device__ inline void registers_up()
 {
@@ -160,47 +176,47 @@ template <int Pieces> __device__ inline void wgmma_hold(uint32_t (*a)[4])
 // too, or a thread's fragment in registers. First: c is not read. The order of additions is mma_m16n8k16's.
 #define C4(j) "+f"(c[j][0]), "+f"(c[j][1]), "+f"(c[j][2]), "+f"(c[j][3])
 #define C16(j) C4(j), C4(j + 1), C4(j + 2), C4(j + 3)
+#define C64(j) C16(j), C16(j + 4), C16(j + 8), C16(j + 12)
+#define FIRST_TEN "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, "
 #define TEN(t) "%" #t "0, %" #t "1, %" #t "2, %" #t "3, %" #t "4, %" #t "5, %" #t "6, %" #t "7, %" #t "8, %" #t "9, "
-#define NAMES_32 "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, " TEN(1) TEN(2) "%30, %31}"
-#define NAMES_64 "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, " TEN(1) TEN(2) TEN(3) TEN(4) TEN(5) "%60, %61, %62, %63}"
-
+#define NAMES_4 "{%0, %1, %2, %3}"
+#define NAMES_8 "{%0, %1, %2, %3, %4, %5, %6, %7}"
+#define NAMES_16 "{" FIRST_TEN "%10, %11, %12, %13, %14, %15}"
+#define NAMES_32 "{" FIRST_TEN TEN(1) TEN(2) "%30, %31}"
+#define NAMES_48 "{" FIRST_TEN TEN(1) TEN(2) TEN(3) "%40, %41, %42, %43, %44, %45, %46, %47}"
+#define NAMES_56 "{" FIRST_TEN TEN(1) TEN(2) TEN(3) TEN(4) "%50, %51, %52, %53, %54, %55}"
+#define NAMES_64 "{" FIRST_TEN TEN(1) TEN(2) TEN(3) TEN(4) TEN(5) "%60, %61, %62, %63}"
 #define NAMES_80                                                                                                       \
-    "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, " TEN(1) TEN(2) TEN(3) TEN(4) TEN(5) TEN(6) "%70, %71, %72, %73, %74, "  \
-                                                                                          "%75, %76, %77, %78, %79}"
-
+    "{" FIRST_TEN TEN(1) TEN(2) TEN(3) TEN(4) TEN(5) TEN(6) "%70, %71, %72, %73, %74, %75, %76, %77, %78, %79}"
+#define NAMES_96 "{" FIRST_TEN TEN(1) TEN(2) TEN(3) TEN(4) TEN(5) TEN(6) TEN(7) TEN(8) "%90, %91, %92, %93, %94, %95}"
 #define NAMES_128                                                                                                      \
-    "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, " TEN(1) TEN(2) TEN(3) TEN(4) TEN(5) TEN(6) TEN(7) TEN(8) TEN(9) TEN(10) \
+    "{" FIRST_TEN TEN(1) TEN(2) TEN(3) TEN(4) TEN(5) TEN(6) TEN(7) TEN(8) TEN(9) TEN(10)                               \
         TEN(11) "%120, %121, %122, %123, %124, %125, %126, %127}"
+// operands behind the accumulators: the two descriptors, whether it adds, whether either is transposed
+#define WGMMA_OF(columns, names, a_at, b_at, adds, a_turned, b_turned, ...)                                            \
+    if constexpr (Columns == columns)                                                                                  \
+    asm volatile("{\n.reg .pred adds;\nsetp.ne.b32 adds, %" #adds ", 0;\n"                                             \
+                 "wgmma.mma_async.sync.aligned.m64n" #columns "k16.f32.bf16.bf16 " names ", %" #a_at ", %" #b_at       \
+                 ", adds, 1, 1, %" #a_turned ", %" #b_turned ";\n}\n"                                                  \
+                 : __VA_ARGS__                                                                                         \
+                 : "l"(a), "l"(b), "n"(!First), "n"(ATransposed), "n"(BTransposed))
 
 template <int Columns, bool First, bool ATransposed = false, bool BTransposed = false>
 __device__ inline void wgmma(float (*c)[4], uint64_t a, uint64_t b)
 {
-    static_assert(Columns == 64 || Columns == 128 || Columns == 160 || Columns == 256,
+    static_assert(Columns == 8 || Columns == 16 || Columns == 32 || Columns == 64 || Columns == 96 || Columns == 112 ||
+                      Columns == 128 || Columns == 160 || Columns == 192 || Columns == 256,
                   "more shapes when they are needed");
-    if constexpr (Columns == 64)
-        asm volatile("{\n.reg .pred adds;\nsetp.ne.b32 adds, %34, 0;\n"
-                     "wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 " NAMES_32
-                     ", %32, %33, adds, 1, 1, %35, %36;\n}\n"
-                     : C16(0), C16(4)
-                     : "l"(a), "l"(b), "n"(!First), "n"(ATransposed), "n"(BTransposed));
-    else if constexpr (Columns == 160)
-        asm volatile("{\n.reg .pred adds;\nsetp.ne.b32 adds, %82, 0;\n"
-                     "wgmma.mma_async.sync.aligned.m64n160k16.f32.bf16.bf16 " NAMES_80
-                     ", %80, %81, adds, 1, 1, %83, %84;\n}\n"
-                     : C16(0), C16(4), C16(8), C16(12), C16(16)
-                     : "l"(a), "l"(b), "n"(!First), "n"(ATransposed), "n"(BTransposed));
-    else if constexpr (Columns == 256)
-        asm volatile("{\n.reg .pred adds;\nsetp.ne.b32 adds, %130, 0;\n"
-                     "wgmma.mma_async.sync.aligned.m64n256k16.f32.bf16.bf16 " NAMES_128
-                     ", %128, %129, adds, 1, 1, %131, %132;\n}\n"
-                     : C16(0), C16(4), C16(8), C16(12), C16(16), C16(20), C16(24), C16(28)
-                     : "l"(a), "l"(b), "n"(!First), "n"(ATransposed), "n"(BTransposed));
-    else
-        asm volatile("{\n.reg .pred adds;\nsetp.ne.b32 adds, %66, 0;\n"
-                     "wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16 " NAMES_64
-                     ", %64, %65, adds, 1, 1, %67, %68;\n}\n"
-                     : C16(0), C16(4), C16(8), C16(12)
-                     : "l"(a), "l"(b), "n"(!First), "n"(ATransposed), "n"(BTransposed));
+    WGMMA_OF(8, NAMES_4, 4, 5, 6, 7, 8, C4(0));
+    WGMMA_OF(16, NAMES_8, 8, 9, 10, 11, 12, C4(0), C4(1));
+    WGMMA_OF(32, NAMES_16, 16, 17, 18, 19, 20, C16(0));
+    WGMMA_OF(64, NAMES_32, 32, 33, 34, 35, 36, C16(0), C16(4));
+    WGMMA_OF(96, NAMES_48, 48, 49, 50, 51, 52, C16(0), C16(4), C16(8));
+    WGMMA_OF(112, NAMES_56, 56, 57, 58, 59, 60, C16(0), C16(4), C16(8), C4(12), C4(13));
+    WGMMA_OF(128, NAMES_64, 64, 65, 66, 67, 68, C64(0));
+    WGMMA_OF(160, NAMES_80, 80, 81, 82, 83, 84, C64(0), C16(16));
+    WGMMA_OF(192, NAMES_96, 96, 97, 98, 99, 100, C64(0), C16(16), C16(20));
+    WGMMA_OF(256, NAMES_128, 128, 129, 130, 131, 132, C64(0), C64(16));
 }
 
 template <int Columns, bool BTransposed> __device__ inline void wgmma(float (*c)[4], const uint32_t a[4], uint64_t b)
@@ -222,11 +238,20 @@ template <int Columns, bool BTransposed> __device__ inline void wgmma(float (*c)
 
 #undef C4
 #undef C16
+#undef C64
+#undef FIRST_TEN
 #undef TEN
+#undef NAMES_4
+#undef NAMES_8
+#undef NAMES_16
 #undef NAMES_32
+#undef NAMES_48
+#undef NAMES_56
 #undef NAMES_64
 #undef NAMES_80
+#undef NAMES_96
 #undef NAMES_128
+#undef WGMMA_OF
 
 #endif
 

@@ -32,6 +32,14 @@ static void check_nobody_waits_for(const Thread *thread)
           place(waiting->caller));
 }
 
+// A kernel behind this one learns from its end that the kernels in front of it have ended, too.
+static void check_waited()
+{
+    if (block.early && !block.member[current->rank].waited)
+        fault("the block ends, and none of its threads has waited for the kernels in front of this one, which was "
+              "launched early (dependency_wait)");
+}
+
 static void thread_returns()
 {
     check_nobody_waits_for(current);
@@ -45,6 +53,7 @@ static void thread_returns()
         bulk_check_block_end(current->rank);
         cluster_check_block_end(current->rank);
         mbarriers_check_block_end(current->rank);
+        check_waited();
     }
     block.returned++;
     cluster_open_if_all_are_there();
@@ -98,9 +107,10 @@ static void begin_blocks(uint3 index)
 {
     block.returned = 0;
     for (int rank = 0; rank < block.blocks; rank++)
-        block.member[rank] = Member{uint3{index.x + (unsigned)rank, index.y, index.z}, 0, 0};
+        block.member[rank] = Member{uint3{index.x + (unsigned)rank, index.y, index.z}, 0, 0, false};
     for (int i = 0; i < block.threads; i++)
-        block.thread[i].copies.clear(), block.thread[i].groups = 0, block.thread[i].arrived = -1;
+        block.thread[i].copies.clear(), block.thread[i].groups = 0, block.thread[i].arrived = -1,
+                                        block.thread[i].early = block.early;
     for (int i = 0; i < block.warps; i++)
         block.warp[i].returned = 0, block.warp[i].groups = 0;
     named_barriers_begin();
@@ -168,7 +178,14 @@ uint3 simt_block_index(void) { return block.member[current->rank].index; }
 dim3 simt_block_size(void) { return block.size; }
 dim3 simt_grid_size(void) { return block.grid; }
 
-void simt_launch_call(dim3 grid, dim3 size, size_t shared, int cluster, void (*call)(const void *), const void *context)
+void simt_dependency_wait(void)
+{
+    current->early = false;
+    block.member[current->rank].waited = true;
+}
+
+void simt_launch_call(dim3 grid, dim3 size, size_t shared, int cluster, void (*call)(const void *), const void *context,
+                      bool early)
 {
     if (faulted())
         return;
@@ -178,12 +195,13 @@ void simt_launch_call(dim3 grid, dim3 size, size_t shared, int cluster, void (*c
     catch_bad_addresses();
     block.grid = grid, block.size = size, block.blocks = cluster, block.each = (int)(size.x * size.y * size.z);
     block.threads = block.each * cluster;
+    block.early = early;
     kernel = call, kernel_context = context;
     schedule_seed_launch(block.launch);
     lay_out_threads();
     device_memory_open(true);
     shared_open(shared);
-    race_launch();
+    race_launch(early);
     run_blocks();
     shared_close();
     device_memory_open(false);

@@ -20,7 +20,8 @@ struct Load {
     int64_t at[3];
     uint32_t barrier; // with its block's rank
     bool counts;      // as an access to memory: of a load for several blocks the first
-    const Thread *asker;
+    Thread *asker;
+    bool early; // was asked for by a thread that had not waited for the kernels in front
     const void *caller;
 };
 
@@ -85,6 +86,8 @@ static void copy_box(const Load *load)
 
 static void make(const Load *load)
 {
+    bool early = load->asker->early;
+    load->asker->early = load->early;
     race_access(load->asker, load->to, load->bytes, Access::WRITE, load->caller);
     if (load->is_box) {
         copy_box(load);
@@ -94,6 +97,7 @@ static void make(const Load *load)
             count_access(load->asker, load->from, load->bytes, false, load->caller);
         memcpy(load->to, load->from, load->bytes);
     }
+    load->asker->early = early;
     mbarrier_complete(load->barrier, (int64_t)load->bytes, load->asker);
 }
 
@@ -206,7 +210,8 @@ void simt_bulk_load(uint32_t shared, const void *global, int bytes, uint32_t bar
     const void *caller = __builtin_return_address(0);
     char *to = piece(shared, global, (size_t)bytes, what, caller);
     barrier = shared_with_rank(barrier, current->rank);
-    ask(Load{to, (const char *)global, (size_t)bytes, false, {}, {0}, barrier, true, current, caller}, what);
+    ask(Load{to, (const char *)global, (size_t)bytes, false, {}, {0}, barrier, true, current, current->early, caller},
+        what);
 }
 
 // To the same place of each of these blocks, whose bytes come to the same place's barrier there, each at its own time
@@ -222,7 +227,17 @@ static void load_tensor(uint32_t shared, const void *tensor_map, uint32_t barrie
         if (ranks >> rank & 1) {
             char *to = (char *)shared_pointer(shared_with_rank(shared, rank), bytes, what, caller);
             bool counts = (ranks & ((1u << rank) - 1)) == 0;
-            ask(Load{to, NULL, bytes, true, *map, {x, y, z}, shared_with_rank(barrier, rank), counts, current, caller},
+            ask(Load{to,
+                     NULL,
+                     bytes,
+                     true,
+                     *map,
+                     {x, y, z},
+                     shared_with_rank(barrier, rank),
+                     counts,
+                     current,
+                     current->early,
+                     caller},
                 what);
         }
 }
@@ -248,6 +263,8 @@ void simt_bulk_store(void *global, uint32_t shared, int bytes)
     const char *what = "a bulk store";
     const void *caller = __builtin_return_address(0);
     const char *from = piece(shared, global, (size_t)bytes, what, caller);
+    if (current->early)
+        fault("%s%s before the thread has waited for the kernels in front (dependency_wait)", what, place(caller));
     proxy_check(from, (size_t)bytes, what, caller);
     race_access(current, from, (size_t)bytes, Access::READ, caller);
     stores[current->number].push_back(

@@ -5,7 +5,8 @@
 // For every two bytes of the device's memory there is a cell of notes: who wrote last, and two of those who have read
 // since. A note is a thread, a time and a line. Time is one counter that every barrier advances; so "ordered before me"
 // is one comparison, between the time of the note and the time up to which I know of that thread:
-//   a launch          orders everything before it
+//   a launch          orders everything before it; one that is early, only what the last one that was not so orders,
+//                     until the thread has waited (simt_dependency_wait)
 //   __syncthreads     all threads know of all, up to now
 //   __syncwarp        the lanes of the mask know of each other, and what each of them knew
 //   a named barrier   the warps that wait know of those that came, and what each of them knew; so do those that wait
@@ -60,6 +61,7 @@ struct Cell {
 
 static uint32_t now = 1;
 static uint32_t launch_start, block_start;            // when these were; all before them is ordered
+static uint32_t known_start;                          // of the last launch that was not early
 static uint32_t block_barrier[MAX_CLUSTER];           // likewise, among the threads of a block
 static uint32_t fence;                                // of this block
 static uint32_t warp_knows_itself[MAX_WARPS];         // __syncwarp of all lanes
@@ -78,12 +80,14 @@ static void advance()
 
 static void forget_everything();
 
-void race_launch()
+void race_launch(bool early)
 {
     if (now > LAST_TIME / 2)
         forget_everything();
     advance();
     launch_start = now;
+    if (!early)
+        known_start = now;
 }
 
 void race_block()
@@ -208,7 +212,7 @@ static bool is_ordered(Note note, const Thread *thread, bool shared)
 {
     uint32_t time = time_of(note);
     if (time < block_start)
-        return shared || time < fence;
+        return shared || time < (thread->early ? known_start : fence);
     int other = thread_of(note), warp = thread->number / WARP;
     if (other == thread->number)
         return true;
@@ -227,11 +231,14 @@ static bool is_race(Note old, Note mine, const Thread *thread, bool shared)
 [[noreturn]] static void report(const char *p, Note old, bool old_writes, Note mine, bool writes)
 {
     static const char *const verb[2] = {"reads", "writes"};
-    bool other_block = time_of(old) < block_start;
-    fault("race on %s: the thread %s it%s%s; %s%s %s it%s%s, and no barrier orders the two", describe_address(p),
+    bool other_block = time_of(old) < block_start, other_launch = time_of(old) < launch_start;
+    fault("race on %s: the thread %s it%s%s; %s%s %s it%s%s, and no %s orders the two", describe_address(p),
           verb[writes], is_atomic(mine) ? " atomically" : "", place(line_of(mine)), thread_text(thread_of(old)),
-          other_block ? " of another block" : "", verb[old_writes], is_atomic(old) ? " atomically" : "",
-          place(line_of(old)));
+          other_launch  ? " of a kernel in front of this one"
+          : other_block ? " of another block"
+                        : "",
+          verb[old_writes], is_atomic(old) ? " atomically" : "", place(line_of(old)),
+          other_launch ? "dependency_wait" : "barrier");
 }
 
 // ---- the notes
@@ -282,7 +289,8 @@ void race_access(const Thread *thread, const void *p, size_t bytes, Access acces
     size_t offset = (size_t)((const char *)p - memory_start);
     bool shared = is_shared(p), noted = bytes > 1 && now < LAST_TIME, writes = access != Access::READ;
     Note mine = (Note)now << TIME_SHIFT | line_note(caller) | (Note)thread->number << 1 | (access == Access::ATOMIC);
-    Note past = (Note)(shared ? all_know() : launch_start) << TIME_SHIFT; // all before that is ordered
+    uint32_t ordered = shared ? all_know() : thread->early ? known_start : launch_start; // all before that
+    Note past = (Note)ordered << TIME_SHIFT;
     for (size_t i = offset / 2; i <= (offset + bytes - 1) / 2; i++) {
         Cell *cell = &cells[i];
         const char *place_of_cell = memory_start + 2 * i;
@@ -365,7 +373,7 @@ static void forget_everything()
     memset(warp_knows_itself, 0, sizeof warp_knows_itself);
     memset(thread_knows_lane, 0, sizeof thread_knows_lane);
     memset(warp_knows_warp, 0, sizeof warp_knows_warp);
-    now = 1;
+    now = 1, known_start = 0;
 }
 
 } // namespace simt

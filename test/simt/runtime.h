@@ -91,6 +91,7 @@ struct Thread {
     const void *caller;
     std::vector<Copy> copies;
     int64_t groups; // of copies, committed
+    bool early;     // it does not know that the kernels in front of this one have ended
 };
 
 // Lanes that have come to one operation and wait for the rest of the mask
@@ -111,6 +112,7 @@ struct Warp {
 struct Member { // a block of the cluster
     uint3 index;
     int returned, at_barrier; // of its threads
+    bool waited;              // one of its threads, for the kernels in front of an early launch
 };
 
 struct Block { // threads and warps of a cluster's blocks have their numbers one block after the other
@@ -119,6 +121,7 @@ struct Block { // threads and warps of a cluster's blocks have their numbers one
     int blocks, each;             // of the cluster; threads of each
     int threads, warps, returned; // of all
     Member member[MAX_CLUSTER];
+    bool early; // the launch
     Thread thread[MAX_THREADS];
     Warp warp[MAX_WARPS];
 };
@@ -228,7 +231,7 @@ void count_block_end();
 enum class Access { READ, WRITE, ATOMIC };
 
 extern bool races_checked; // whether the kernels are compiled for it
-void race_launch();
+void race_launch(bool early);
 void race_block();
 void race_block_barrier(int rank);
 void race_warp_barrier(const Warp *warp, uint32_t lanes);

@@ -18,6 +18,9 @@
 //   asynchronous products and copies       wgmma, TMA and bulk copies are made as late as the program allows, too;
 //   that are not waited for, or not        accumulators in flight, and the targets of copies, are NaN until then; what
 //   fenced                                 is touched, read or written too early is named (wgmma.cc, bulk.cc, proxy.cc)
+//   a kernel that is launched early        (programmatic dependent launch) in the race build: what a thread touches
+//   and does not wait                      before simt_dependency_wait is held against all kernels back to the last one
+//                                          that was not launched so; and every block has to wait (race.cc, block.cc)
 //   an access beyond an array              to the byte with AddressSanitizer, to two bytes in the race build
 //                                          (memory.cc)
 //   two accesses that no barrier orders    in the race build: the kernels are compiled with -fsanitize=thread, and what
@@ -98,20 +101,21 @@ __attribute__((const)) dim3 simt_grid_size(void);
 void *simt_static_shared(size_t bytes, const char *file, int line);
 void *simt_dynamic_shared(void);
 
+// cluster: of so many blocks. early: before the kernels in front of it have ended, as far as it can tell
 void simt_launch_call(dim3 grid, dim3 block, size_t shared, int cluster, void (*call)(const void *),
-                      const void *context);
+                      const void *context, bool early);
 
 // Behind what waits in the stream; at once if nothing does and the stream is eager (stream.cc).
 void simt_queue(struct CUstream_st *stream, const std::function<void()> &work);
 
 template <typename Call>
 void simt_launch(dim3 grid, dim3 block, size_t shared, const Call &call, struct CUstream_st *stream = NULL,
-                 int cluster = 1) // of so many blocks, one beside the other
+                 int cluster = 1, bool early = false)
 {
     simt_queue(stream, [=] {
         const Call arguments = call; // on the stack, where the race check knows a launch's arguments
         simt_launch_call(
-            grid, block, shared, cluster, [](const void *context) { (*(const Call *)context)(); }, &arguments);
+            grid, block, shared, cluster, [](const void *context) { (*(const Call *)context)(); }, &arguments, early);
     });
 }
 
@@ -128,6 +132,7 @@ void simt_warp_barrier(uint32_t mask);
 uint64_t simt_shuffle(SimtShuffle kind, uint32_t mask, uint64_t value, int by, int width);
 uint32_t simt_ballot(uint32_t mask, bool vote); // also any and all
 void simt_fence(void);
+void simt_dependency_wait(void);
 [[noreturn]] void simt_trap(void);
 
 void simt_copy_16(void *shared, const void *global, bool live);

@@ -56,8 +56,8 @@ template <int F> __device__ float add_up(const unsigned char *memory, uint32_t r
             mbarrier_wait(full, step / STAGES % 2);
         for (int row = i / SIDE; row < SIDE; row += 128 / SIDE) {
             int column = i % SIDE, chunk = column / 8 ^ row % 8;
-            sum += __bfloat162float(
-                *(const element *)(memory + stage * TILE + row * 128 + chunk * 16 + column % 8 * 2));
+            sum +=
+                __bfloat162float(*(const element *)(memory + stage * TILE + row * 128 + chunk * 16 + column % 8 * 2));
         }
         __syncwarp();
         if (F == ONLY_OWN_STAGE_FREE) {
@@ -292,7 +292,8 @@ static void what_is_not_there_is_not_reached()
 static void clusters_that_cannot_be_are_refused()
 {
     DeviceArray<float> out(8 * 128);
-    CHECK_FAULT(fault_of_clusters(2, 3, 128, 0, write_in_reverse, out.data), "clusters of 2 blocks in a grid of (3,1,1)");
+    CHECK_FAULT(fault_of_clusters(2, 3, 128, 0, write_in_reverse, out.data),
+                "clusters of 2 blocks in a grid of (3,1,1)");
     CHECK_FAULT(fault_of_clusters(16, 16, 128, 0, write_in_reverse, out.data), "possible are up to 8");
     CHECK_FAULT(fault_of_clusters(2, 4, 96, 0, write_in_reverse, out.data), "whole warpgroups");
 }

@@ -1,5 +1,6 @@
 // Races: a barrier, a fence or a counter that is missing between two threads or two blocks is found, and one that is
-// there is enough. In shared memory, in device memory, and between launches.
+// there is enough. In shared memory, in device memory, and between launches, some of which begin early.
+#include "kernels/cuda/ptx_hopper.cuh"
 #include "test/support/simt_check.h"
 
 // ---- barriers and races in shared memory
@@ -172,6 +173,95 @@ static void a_launch_orders_everything_before_it()
     }));
 }
 
+// ---- kernels that are launched early, and wait for those in front of them
+
+enum Early { RIGHT, READS, WRITES_WHAT_IS_WRITTEN, WRITES_WHAT_IS_READ, READS_IN_BULK, ONE_THREAD_WAITS, NO_WAIT };
+
+template <int How> __global__ void behind(float *to, float *front, float *read_in_front, const float *weight)
+{
+    float *room = dynamic_shared<float>();
+    uint32_t at = shared_address(room), barrier = at + THREADS * 4;
+    int i = (int)threadIdx.x;
+    float sum = weight[i]; // which no kernel writes
+    if (i == 0) {
+        mbarrier_init(barrier, 1);
+        mbarrier_init_fence();
+        mbarrier_expect(barrier, THREADS * 4);
+        bulk_load(at, How == READS_IN_BULK ? front : weight, THREADS * 4, barrier);
+    }
+    if (How == READS)
+        sum += front[i];
+    if (How == WRITES_WHAT_IS_WRITTEN)
+        front[i] = 0;
+    if (How == WRITES_WHAT_IS_READ)
+        read_in_front[i] = 0;
+    if (How == ONE_THREAD_WAITS ? i == 0 : How != NO_WAIT)
+        dependency_wait();
+    __syncthreads();
+    mbarrier_wait(barrier, 0);
+    to[i] = sum + room[i] + (How == NO_WAIT ? 0 : front[i]);
+}
+
+__global__ void copy(float *to, const float *from) { to[threadIdx.x] = from[threadIdx.x]; }
+__global__ void wait_and_nothing_else() { dependency_wait(); }
+
+struct Chain {
+    DeviceArray<float> to, front, source, weight;
+    Chain()
+        : to(THREADS), front(THREADS), source(std::vector<float>(THREADS, 2)), weight(std::vector<float>(THREADS, 1))
+    {
+    }
+    // between: an early kernel, behind which the first one is as little known to have ended as in front of it
+    template <int How> void launch_in(Stream *s, bool between)
+    {
+        launch(s, 1, THREADS, 0, copy, front.data, source.data);
+        if (between)
+            launch_early_if(true, s, 1, THREADS, 0, wait_and_nothing_else);
+        launch_early_if(true, s, 1, THREADS, THREADS * 4 + 16, behind<How>, to.data, front.data, source.data,
+                        weight.data);
+    }
+    template <int How> std::string fault(bool between)
+    {
+        return simt_expect_fault([&] { launch_in<How>(NULL, between); });
+    }
+};
+
+static void what_an_early_kernel_touches_before_it_waits_is_a_race()
+{
+    for (bool between : {false, true}) {
+        Chain c;
+        CHECK_NO_FAULT(c.fault<RIGHT>(between));
+        CHECK(c.to.host()[5] == 4);
+        CHECK_FAULT(c.fault<READS>(between), "race on", "of a kernel in front of this one writes it",
+                    "no dependency_wait orders the two");
+        CHECK_FAULT(c.fault<WRITES_WHAT_IS_WRITTEN>(between), "the thread writes it", "in front of this one writes it");
+        CHECK_FAULT(c.fault<WRITES_WHAT_IS_READ>(between), "the thread writes it", "in front of this one reads it");
+        CHECK_FAULT(c.fault<READS_IN_BULK>(between), "race on", "in front of this one writes it");
+        CHECK_FAULT(c.fault<ONE_THREAD_WAITS>(between), "race on", "in front of this one writes it");
+    }
+}
+
+static void an_early_kernel_waits_even_for_nothing()
+{
+    Chain c;
+    CHECK_FAULT(c.fault<NO_WAIT>(false), "none of its threads has waited", "dependency_wait");
+}
+
+static void a_graph_keeps_what_is_launched_early()
+{
+    Chain c;
+    cudaStream_t stream;
+    cudaGraph_t graph;
+    cudaGraphExec_t made;
+    CHECK(cudaStreamCreate(&stream) == cudaSuccess);
+    CHECK(cudaStreamBeginCapture(stream, cudaStreamCaptureModeRelaxed) == cudaSuccess);
+    c.launch_in<READS>((Stream *)(void *)stream, false);
+    CHECK(cudaStreamEndCapture(stream, &graph) == cudaSuccess && cudaGraphInstantiate(&made, graph) == cudaSuccess);
+    CHECK_FAULT(simt_expect_fault([&] { cudaGraphLaunch(made, stream), cudaStreamSynchronize(stream); }),
+                "no dependency_wait orders the two");
+    cudaGraphExecDestroy(made), cudaGraphDestroy(graph), cudaStreamDestroy(stream);
+}
+
 // ---- all of them
 
 static const Test tests[] = {
@@ -187,6 +277,9 @@ static const Test tests[] = {
     TEST(a_block_that_reads_what_another_writes_is_a_race, RACE_BUILD),
     TEST(a_fence_and_a_counter_may_order_blocks, ANY_BUILD),
     TEST(a_launch_orders_everything_before_it, ANY_BUILD),
+    TEST(what_an_early_kernel_touches_before_it_waits_is_a_race, RACE_BUILD),
+    TEST(an_early_kernel_waits_even_for_nothing, ANY_BUILD),
+    TEST(a_graph_keeps_what_is_launched_early, RACE_BUILD),
     TEST(an_element_that_nobody_has_written_yet_is_nan, ANY_BUILD),
 };
 
