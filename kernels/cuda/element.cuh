@@ -30,6 +30,13 @@ __device__ inline element rounded(float x) { return x; }
 static inline element *elements(Tensor t) { return (element *)t.data; }
 __device__ inline float round_to_element(float x) { return widen(rounded(x)); }
 
+// SwiGLU of two elements, to be rounded: silu(gate) is rounded before it is multiplied, as transformers does.
+__device__ inline float swiglu(float gate, float up)
+{
+    float silu = gate / (1.0f + expf(-gate));
+    return round_to_element(silu) * up;
+}
+
 // ---- sixteen bytes: what a thread reads and writes at once
 
 enum {

@@ -10,7 +10,6 @@
 //   embedding_backward                  no sort and no atomics: see there
 #include "kernels/cuda/element.cuh"
 #include "kernels/cuda/operations.h"
-#include "kernels/cuda/swiglu.cuh"
 #include <assert.h>
 
 namespace PRECISION
@@ -208,7 +207,7 @@ void embedding_backward(Stream *s, float *dtable, Tensor dy, const int32_t *ids,
            sorted, T, C);
 }
 
-// ---- SwiGLU, with σ = 1/(1 + e^-gate). Forward is swiglu.cuh's. Backward computes in fp32 from what is stored and
+// ---- SwiGLU, with σ = 1/(1 + e^-gate). Forward is element.cuh's. Backward computes in fp32 from what is stored and
 // rounds its two results, once each:
 //   dup = dy·gate·σ,  dgate = dy·up·σ·(1 + gate·(1 - σ))
 
@@ -221,7 +220,7 @@ static __global__ void __launch_bounds__(BLOCK)
     Vector g = load(gate + at), u = load(up + at), out;
 #pragma unroll
     for (int i = 0; i < LANES; i++)
-        out.lane[i] = swiglu(g.lane[i], u.lane[i]);
+        out.lane[i] = rounded(swiglu(widen(g.lane[i]), widen(u.lane[i])));
     store(y + at, out);
 }
 

@@ -68,6 +68,8 @@ inline bool hopper_decode(Stream *, const Decode &) { return false; }
 inline bool hopper_product(Stream *, const Product *) { return false; }
 inline bool hopper_matmul_swiglu(Stream *, const SwigluProduct *) { return false; }
 inline bool hopper_takes_swiglu(const SwigluProduct *) { return false; }
+inline bool hopper_few_rows(Stream *, const Product *) { return false; }
+inline bool hopper_few_rows_swiglu(Stream *, const Product *) { return false; }
 
 #endif
 

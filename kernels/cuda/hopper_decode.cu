@@ -145,10 +145,7 @@ template <int D, int TILES> __device__ inline void ask_for_pieces(DecodeRoom<D, 
 struct LaneRow {
     uint32_t start; // the shared address that columns are counted from
     int turn;       // bytes
-    __device__ inline uint32_t at(int column) const
-    {
-        return start + column / 64 * 128 + (column % 64 * 2 ^ turn);
-    }
+    __device__ inline uint32_t at(int column) const { return start + column / 64 * 128 + (column % 64 * 2 ^ turn); }
 };
 
 // row, column: the lane's, of the fragment that begins at row and column `from` of the page
@@ -272,8 +269,7 @@ template <int D> struct HalfTile {
 };
 
 // The rows of the tile, by way of where its scores will be.
-template <int D>
-__device__ inline void load_queries(HalfTile<D> *tile, const Decode &decode, const Piece &piece)
+template <int D> __device__ inline void load_queries(HalfTile<D> *tile, const Decode &decode, const Piece &piece)
 {
     const int CHUNKS = D / LANES;
     int lane = (int)threadIdx.x % 32;

@@ -23,7 +23,6 @@
 #if HOPPER_KERNELS
 #include "kernels/cuda/hopper_tile.cuh"
 #include "kernels/cuda/product.cuh"
-#include "kernels/cuda/swiglu.cuh"
 #include <type_traits>
 #endif
 
@@ -180,8 +179,8 @@ __device__ inline void put_swiglu(const HopperProduct &p, const float (*c)[4], i
             *(Pair<element> *)(gate_up + row * p.c_pitch + column) = gate;
             *(Pair<element> *)(gate_up + row * p.c_pitch + p.up + column) = up;
         }
-        *(Pair<element> *)(p.y + row * p.y_pitch + column) =
-            Pair<element>{swiglu(gate.left, up.left), swiglu(gate.right, up.right)};
+        *(Pair<element> *)(p.y + row * p.y_pitch + column) = Pair<element>{
+            rounded(swiglu(widen(gate.left), widen(up.left))), rounded(swiglu(widen(gate.right), widen(up.right)))};
     }
 }
 

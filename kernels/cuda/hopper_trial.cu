@@ -183,6 +183,39 @@ static bool swiglu_agrees(char *memory, HopperTiling tiling)
     });
 }
 
+// Of few rows: one and several warpgroups and columns of tiles, into bf16 and fp32, and with SwiGLU
+static bool few_rows_agree(char *memory)
+{
+    const int64_t N = 328, K = 264;
+    Piece piece = {memory, 0};
+    element *x = numbers(&piece, HOPPER_FEW_ROWS * K, 8), *w = numbers(&piece, 2 * N * K, 9);
+    char *results = piece.take<char>(0);
+    bool agree = true;
+    for (int64_t M : {5, 60, 150}) {
+        piece.used = (size_t)(results - memory);
+        element *y = piece.take<element>(M * N), *hidden = piece.take<element>(M * N),
+                *gate_up[2] = {piece.take<element>(M * N), piece.take<element>(M * N)};
+        size_t kept = (size_t)((char *)gate_up[0] - results); // gate and up alone are made one way only
+        float *logits = piece.take<float>(M * N);
+        auto product = [&](void *c, const element *weight, bool is_float) {
+            const Product p = {MATMUL_FORWARD, M, N, K, x, weight, c, K, K, N, is_float, is_float};
+            if (!hopper_few_rows(NULL, &p))
+                product_own(NULL, &p);
+        };
+        agree = agree && same_bits(results, kept, [&] {
+                    const Product p = {MATMUL_FORWARD, M, N, K, x, w, hidden, K, K, N, false, false};
+                    product(y, w, false);
+                    if (hopper_few_rows_swiglu(NULL, &p))
+                        return;
+                    product(gate_up[0], w, false);
+                    product(gate_up[1], w + N * K, false);
+                    swiglu_forward(NULL, Tensor{hidden, M, N}, Tensor{gate_up[0], M, N}, Tensor{gate_up[1], M, N});
+                });
+        agree = agree && same_bits((char *)logits, (size_t)(M * N) * sizeof(float), [&] { product(logits, w, true); });
+    }
+    return agree;
+}
+
 static bool attention_differs, products_differ;
 
 bool hopper_differs(const char *variable)
@@ -207,6 +240,7 @@ void hopper_try(void)
         attention_differs = !attention_agrees(memory, 64, true) || !attention_agrees(memory, 128, true) ||
                             !attention_agrees(memory, 128, false) || !decoding_agrees(memory, 64) ||
                             !decoding_agrees(memory, 128);
+    products_differ = products && !few_rows_agree(memory);
     for (bool tall : {false, true})
         if (products && !(products_agree(memory, {tall}) && swiglu_agrees(memory, {tall})))
             products_differ = true;

@@ -154,6 +154,8 @@ void product_own(Stream *s, const Product *p)
 
 void product_ours(Stream *s, const Product *p)
 {
+    if (hopper_few_rows(s, p))
+        return;
     if (p->form == MATMUL_FORWARD && p->m <= FEW_ROWS)
         product_few_rows(s, p);
     else if (!hopper_product(s, p))

@@ -18,7 +18,8 @@ int device_major(void); // of the compute capability
 #define GRAPH_OPERATION(type, name, parameters) type device_##name parameters;
 #include "kernels/operations.h"
 
-enum { FEW_ROWS = 64 }; // a forward product of so many rows is matmul_few.cu's
+// A forward product of so many rows is matmul_few.cu's, and hopper_few.cu's on a card that takes it.
+enum { FEW_ROWS = 64, HOPPER_FEW_ROWS = 256 };
 
 typedef enum MatmulForm { MATMUL_FORWARD, MATMUL_BACKWARD_INPUT, MATMUL_BACKWARD_WEIGHT } MatmulForm;
 
@@ -44,11 +45,18 @@ namespace PRECISION
 {
 
 void product(Stream *s, const Product *p);          // the library where it obeys and is faster, otherwise ours
-void product_ours(Stream *s, const Product *p);     // the one of the next three that is for this card and shape
+void product_ours(Stream *s, const Product *p);     // the one of those below that is for this card and shape
 void product_own(Stream *s, const Product *p);      // matmul.cu
 bool hopper_product(Stream *s, const Product *p);   // hopper_matmul.cu; false: not on this card, nothing was done
 void product_few_rows(Stream *s, const Product *p); // matmul_few.cu
 bool product_library(Stream *s, const Product *p);  // matmul_library.cu; false: it is ours to make, nothing was done
+
+// hopper_few.cu: the form MATMUL_FORWARD with at most HOPPER_FEW_ROWS rows; false as above. swiglu: c (m, n) =
+// silu(gate)·up, where b (2·n, k) has the rows of gate in front of those of up; gate and up are rounded first, as by a
+// product of their own and swiglu_forward behind it. Nothing is added then, and c is no fp32.
+bool hopper_few_rows(Stream *s, const Product *p);
+bool hopper_few_rows_swiglu(Stream *s, const Product *p);
+
 // Opens cuBLASLt, unless the environment's DEREASON_MATMUL says own (or mma: without wgmma either); cublaslt: all
 // products, without a check; auto: the default.
 bool product_choose(void);

@@ -232,10 +232,7 @@ static Work product_work(Memory &a, Product p, const Tensor &left, const Tensor 
     p.a = left.data;
     p.b = right.data;
     p.c = p.add ? a.floats(p.m * p.n, SMALL) : a.empty(p.m, p.n).data;
-    auto own = [=] {
-        if (!hopper_product(NULL, &p))
-            product_own(NULL, &p);
-    };
+    auto own = [=] { product_ours(NULL, &p); };
     Work it = Work{own, p.c, p.m * p.n, p.c_is_float, {by_mma("DEREASON_MATMUL", own)}};
     it.peers.push_back({"cublaslt", LIBRARY_REPEATS, [=] { return product_library(NULL, &p); }});
     if (plain)
@@ -268,6 +265,35 @@ static void add_matmul_backward(const Maker &m, const char *name, int64_t T, int
     });
 }
 
+// What decoding has: our own product of few rows beside that for any card and the library, for each of a layer's four
+static void add_few_rows(const Maker &m, int64_t rows)
+{
+    int64_t C = m.z.C, Q = m.z.H * m.z.D, KV = m.z.Hkv * m.z.D, F = m.z.F;
+    add_matmul_forward(m, "qkv_proj", rows, Q + 2 * KV, C, false);
+    add_matmul_forward(m, "o_proj", rows, C, Q, false);
+    add_matmul_forward(m, "gate_up_proj", rows, 2 * F, C, false);
+    add_matmul_forward(m, "down_proj", rows, C, F, false);
+    std::string shape = text({{"T", rows}, {"F", F}, {"C", C}});
+    double bytes = (double)(rows * C + rows * F + 2 * F * C) * m.e;
+    m.add("matmul_swiglu_forward", shape, bytes, 4.0 * (double)rows * (double)(F * C), [=](Memory &a) {
+        Tensor x = a.tensor(rows, C, NORMAL), w = a.tensor(2 * F, C, SMALL), y = a.empty(rows, F);
+        Tensor gate = a.empty(rows, F), up = a.empty(rows, F), w_gate = {w.data, F, C},
+               w_up = {(char *)w.data + (size_t)(F * C * (int64_t)m.e), F, C};
+        const Kernels *k = m.k;
+        auto apart = [=] {
+            k->matmul_forward(NULL, gate, x, w_gate, false);
+            k->matmul_forward(NULL, up, x, w_up, false);
+            k->swiglu_forward(NULL, y, gate, up);
+        };
+        auto fused = [=] {
+            const Product p = {MATMUL_FORWARD, rows, F, C, x.data, w.data, y.data, C, C, F, false, false};
+            if (!hopper_few_rows_swiglu(NULL, &p))
+                apart();
+        };
+        return Work{fused, y.data, rows * F, false, {{"apart", LIBRARY_REPEATS, [=] { return apart(), true; }}}};
+    });
+}
+
 static void add_matmuls(const Maker &m, const std::vector<int64_t> &few_rows)
 {
     int64_t C = m.z.C, Q = m.z.H * m.z.D, KV = m.z.Hkv * m.z.D, F = m.z.F;
@@ -280,7 +306,7 @@ static void add_matmuls(const Maker &m, const std::vector<int64_t> &few_rows)
         add_matmul_backward(m, w.name, m.T, w.N, w.K);
     }
     for (int64_t rows : few_rows)
-        add_matmul_forward(m, "gate_proj", rows, F, C, false);
+        add_few_rows(m, rows);
 }
 
 // ---- attention

@@ -12,7 +12,7 @@
 
 extern const Tests memory_tests, row_tests, norm_tests, matmul_tests, attention_tests, shared_page_tests, page_tests,
     head_tests, sample_tests, optimizer_tests, bits_tests, train_tests, engine_tests, hopper_matmul_tests,
-    library_tests;
+    library_tests, few_rows_tests;
 
 extern "C" {
 const Kernels *kernels_cuda_open(void);
@@ -154,9 +154,10 @@ static void run(const Test &test, const char *precision, Count *count)
 
 static void run_all(const char *precision, const char *only, Count *count)
 {
-    const Tests *groups[] = {&memory_tests,      &row_tests,   &norm_tests,   &matmul_tests,        &attention_tests,
-                             &shared_page_tests, &page_tests,  &head_tests,   &sample_tests,        &optimizer_tests,
-                             &bits_tests,        &train_tests, &engine_tests, &hopper_matmul_tests, &library_tests};
+    const Tests *groups[] = {&memory_tests,    &row_tests,           &norm_tests,    &matmul_tests,
+                             &attention_tests, &shared_page_tests,   &page_tests,    &head_tests,
+                             &sample_tests,    &optimizer_tests,     &bits_tests,    &train_tests,
+                             &engine_tests,    &hopper_matmul_tests, &library_tests, &few_rows_tests};
     for (const Tests *group : groups)
         for (const Test &test : *group)
             if (strstr((std::string(precision) + " " + test.name).c_str(), only) != NULL)
