@@ -32,22 +32,28 @@ static json_t *facts_of_task(const Asking *asking)
     return NULL;
 }
 
-static bool put_model(json_t *facts, const RowWork *work)
+static json_t *end_tokens(const ModelFiles *files)
 {
-    const ModelFiles *files = &work->session.files;
     json_t *ends = json_array();
-    if (work->remote)
-        return put(facts, "model", json_string(work->options.asked->model)) &&
-               put(facts, "endpoint", json_string(work->options.server->endpoint)) &&
-               put(facts, "template", json_string("the server's"));
     for (int64_t i = 0; i < files->stop_count; i++) {
         size_t size;
         const char *token = token_bytes(files->tokenizer, files->stop[i], &size);
         json_array_append_new(ends, json_stringn(token, size));
     }
+    return ends;
+}
+
+static bool put_model(json_t *facts, const RowWork *work)
+{
+    const ModelFiles *files = &work->session.files;
+    if (work->remote)
+        return put(facts, "model", json_string(work->options.asked->model)) &&
+               put(facts, "endpoint", json_string(work->options.server->endpoint)) &&
+               put(facts, "template", json_string("the server's"));
     uint64_t weights;
     return session_fingerprint(&work->session, &weights) && put_hash(facts, "weights", weights) &&
-           put(facts, "end_tokens", ends) && put(facts, "model", json_string(work->options.asked->model)) &&
+           put(facts, "end_tokens", end_tokens(files)) &&
+           put(facts, "model", json_string(work->options.asked->model)) &&
            put(facts, "template", json_string(template_name(files->chat.kind))) &&
            put(facts, "arithmetic", json_string(work->session.kernels->arithmetic));
 }

@@ -163,6 +163,40 @@ others_responses_are_scored_alike() {
     proved "evaluate --responses: by id or by order, scored alike; one that is missing is named"
 }
 
+# A server answers: each task by its own sampling, each sample with a seed of its own, and what is scored is its answer without the thought.
+# The teacher of test/support/judge_server.c is wrong where the seed is a multiple of four.
+a_server_answers() {
+    local theirs i right
+    for i in 1 2 3 4; do
+        echo "{\"id\": \"s$i\", \"question\": \"$i+$i?\", \"answer\": \"so\\n#### $((2 * i))\"}" >&4
+        echo "{\"id\": $i, \"problem\": \"$i+1?\", \"answer\": \"$((i + 1))\"}" >&5
+    done 4>"$work/sums.jsonl" 5>"$work/aime_sums.jsonl"
+    judge_begins teach teacher
+    theirs=("$program" --endpoint "$judge" --model Big/Teacher --tasks gsm8k,aime24 --data gsm8k="$work/sums.jsonl" --data aime24="$work/aime_sums.jsonl")
+    wants 0 "${theirs[@]}" --out "$work/served" >"$work/stdout" 2>"$work/stderr"
+    sane
+    [ "$(grep -c '"content":"You are a helpful assistant."},{"role":"user","content":"[0-9]+[0-9]?\\n\\nPlease reason' "$work/teacher.asked")" = 132 ] ||
+        failed "the server is asked otherwise than a model here"
+    [ "$(grep -c '"temperature":0,"max_tokens":8192,"seed":' "$work/teacher.asked")" = 4 ] || failed "gsm8k is not sampled greedily"
+    [ "$(grep '"temperature":1,"max_tokens":8192,"seed":' "$work/teacher.asked" | grep -o '"seed":[0-9]*' | sort -u | wc -l)" = 128 ] ||
+        failed "32 samples to each of 4 questions have no 128 seeds"
+    right=$(grep -o '"seed":[0-9]*' "$work/teacher.asked" | awk -F: '$2 % 4 != 0' | wc -l)
+    [ "$(cat "$work/served/gsm8k.jsonl" "$work/served/aime24.jsonl" | grep -c '"right":true')" = "$right" ] && [ "$right" -gt 60 ] ||
+        failed "not the $right responses are right that the teacher gave rightly"
+    [ "$(grep -cF '"text":"\n\nSo it is \\boxed{' "$work/served/aime24.jsonl")" = 128 ] && [ "$(grep -cF '"thought":"\nIt is\nseed ' "$work/served/aime24.jsonl")" = 128 ] ||
+        failed "the thought is not kept apart from what is scored"
+    grep -q "  avg@32 .*, pass@32 " "$work/stdout" || failed "no avg@32 and pass@32"
+    # killed with -9: it goes on, and ends with the same files
+    "${theirs[@]}" --in-flight 1 --out "$work/cut" >"$work/stdout" 2>"$work/stderr" &
+    until [ "$(wc -l 2>/dev/null <"$work/cut/responses.jsonl.partial")" -gt 20 ] 2>/dev/null; do sleep 0.005; done
+    kill -9 $! && wait $! 2>/dev/null || true
+    [ ! -e "$work/cut/summary.json" ] || failed "it had ended before it was killed"
+    wants 0 "${theirs[@]}" --out "$work/cut" >"$work/stdout" 2>"$work/stderr"
+    diff <(figures_of "$work/served") <(figures_of "$work/cut") >"$work/stderr" || failed "other figures after a kill"
+    judge_ends
+    proved "evaluate --endpoint: each task's sampling, a seed for each sample, the answer without its thought; killed with -9, the same figures"
+}
+
 # A protocol of mathematics asks whether two answers are equal; one that says yes to everything that was found.
 a_judge_decides_where_a_protocol_has_one() {
     local one=(--tasks gsm8k --data gsm8k="$work/gsm8k.jsonl") by_judge
@@ -333,6 +367,7 @@ repeated_it_scores_anew
 responses_that_were_changed_are_refused
 a_killed_run_goes_on
 others_responses_are_scored_alike
+a_server_answers
 a_judge_decides_where_a_protocol_has_one
 examples_are_left_out_where_a_prompt_is_too_long
 what_is_there_is_not_lost
