@@ -1,21 +1,26 @@
 // Our own matrix product for Hopper, by wgmma and TMA: what matmul.cu computes, with its bits, each output one chain
 // over k, ascending from zero, in groups of 16; and the product of gate and up with SwiGLU behind it.
 //
-// A block takes tiles of the result, one after another, of 128 x 256 or of 256 x 160: those with which the rule below
-// says that it is done sooner. One warpgroup loads slabs of 64 k, four stages deep, and is at the next tile's while
+// A block takes tiles of the result, one after another, of 128 x 256 or of 256 x 160: those with which hopper_tiling.cu
+// finds that it is done sooner. One warpgroup loads slabs of 64 k, four stages deep, and is at the next tile's while
 // this one is still written; two multiply, half of the rows each. An operand that lies with k outside is loaded as it
 // lies, in parts of 64 of its rows, and wgmma reads it the other way round. What lies outside of an operand comes as
-// zeros, which end a chain without changing it. Blocks go down RASTER tiles before they step aside, so that those at
-// work at a time share rows and columns in the second cache.
+// zeros, which end a chain without changing it. Tiles are counted RASTER of them down before a step aside, so that those
+// made at a time share rows and columns in the second cache.
+//
+// In pairs two blocks of a cluster make neighbouring tiles: of 128 x 256 two below each other, which share columns of
+// the result, of 256 x 160 two side by side. Each loads half of the operand that both need, for both (multicast). So a
+// stage is free when the warps of both blocks have given it back, and a block ends when the other one is done too.
 //
 // SwiGLU: half of a tile's columns are gate's, the other half the same columns of up, so that a thread has both numbers
 // that an output needs. They are rounded before, as the product writes them.
 //
-//                            accumulators   shared memory   a slab of 64 k: tensor core   loaded   read by wgmma
-//   128 x 256                128 a thread   4 x 48 KB       1,024 cycles                  48 KB    80 KB
-//   256 x 160                160            4 x 52          1,280                         52       112
-//   256 x 160, B k outside   160            4 x 56          1,280                         56       112
-// (computed from the tiles' sizes. A multiprocessor's shared memory gives wgmma 128 bytes a cycle.)
+//                            accumulators   shared memory   a slab of 64 k: tensor core   loaded   in pairs   read
+//   128 x 256                128 a thread   4 x 48 KB       1,024 cycles                  48 KB    32 KB      80 KB
+//   256 x 160                160            4 x 52          1,280                         52       36         112
+//   256 x 160, B k outside   160            4 x 56          1,280                         56       40         112
+// (loaded: by a block from the second cache; read: by wgmma from shared memory, which gives 128 bytes a cycle. Computed
+// from the sizes of the tiles.) Registers: 40 a thread that loads, 232 one that multiplies, none spilled.
 //
 // Limit: 2·m·n·k operations. No card has run it yet.
 #include "kernels/cuda/hopper.h"
@@ -40,11 +45,12 @@ enum {
     EMPTY = STAGES, // barriers, by place
 };
 
+// Of each kind the operand that two blocks share is the one of which a tile needs more.
 struct Wide {
-    enum { ROWS = 128, COLUMNS = 256 };
+    enum { ROWS = 128, COLUMNS = 256, SHARES_A = 0, SHARES_B = 1 };
 };
 struct Tall {
-    enum { ROWS = 256, COLUMNS = 160 };
+    enum { ROWS = 256, COLUMNS = 160, SHARES_A = 1, SHARES_B = 0 };
 };
 
 struct Swiglu {
@@ -69,60 +75,82 @@ struct HopperProduct {
     int64_t up; // SwiGLU: up's first row of b, and column of c, which may be NULL
     element *y; // SwiGLU: the result
     int64_t y_pitch;
-    int down, across; // tiles
+    int blocks;       // that make neighbouring tiles, and load their common operand together
+    int down, across; // such tiles, of 1 or 2
 };
 
 struct ProductTile {
     int row, column;
 };
 
+// This block's tile of those with this number
 template <typename F> __device__ inline ProductTile product_tile(const HopperProduct &p, int number)
 {
+    int rank = p.blocks == 2 ? cluster_rank() : 0;
     int band = number / (RASTER * p.across), inside = number % (RASTER * p.across);
     int height = min(p.down - band * RASTER, (int)RASTER);
-    return ProductTile{(band * RASTER + inside % height) * F::ROWS, inside / height * F::WIDTH};
+    int row = band * RASTER + inside % height, column = inside / height;
+    return F::SHARES_A ? ProductTile{row * F::ROWS, (column * p.blocks + rank) * F::WIDTH}
+                       : ProductTile{(row * p.blocks + rank) * F::ROWS, column * F::WIDTH};
 }
 
+__device__ inline int first_number(const HopperProduct &p) { return (int)blockIdx.x / p.blocks; }
+__device__ inline int numbers_at_a_time(const HopperProduct &p) { return (int)gridDim.x / p.blocks; }
 __device__ inline int slabs_of(const HopperProduct &p) { return (int)((p.k + SLAB - 1) / SLAB); }
 
 // ---- the warpgroup that loads: one thread of it
 
+// Whose shared memory a load is for
+enum Target { MY_OWN, BOTH };
+
+__device__ inline void load_box(uint32_t to, const CUtensorMap *map, uint32_t full, int x, int z, Target target)
+{
+    if (target == BOTH)
+        tensor_load_multicast(to, map, full, x, 0, z, 3);
+    else
+        tensor_load(to, map, full, x, 0, z);
+}
+
 // ROWS rows of an operand from `first` on, 64 k from `k` on
 template <bool K_OUTSIDE, int ROWS>
-__device__ inline void load_rows(uint32_t to, const CUtensorMap *map, uint32_t full, int first, int k)
+__device__ inline void load_rows(uint32_t to, const CUtensorMap *map, uint32_t full, int first, int k, Target target)
 {
     if (!K_OUTSIDE)
-        tensor_load(to, map, full, k, 0, first);
+        load_box(to, map, full, k, first, target);
     else
         for (int part = 0; part < ROWS / PART_COLUMNS; part++)
-            tensor_load(to + part * OUTSIDE_PART_BYTES, map, full, first + part * PART_COLUMNS, 0, k);
+            load_box(to + part * OUTSIDE_PART_BYTES, map, full, first + part * PART_COLUMNS, k, target);
 }
 
 // The rows of an operand that a tile needs, in two halves, of which the second begins `step` rows behind the first; in
-// one piece where parts do not halve.
+// one piece where parts do not halve. Where the operand is shared, each block loads the half of its rank for both.
 template <bool K_OUTSIDE, int ROWS>
-__device__ inline void load_operand(uint32_t to, const CUtensorMap *map, uint32_t full, int first, int step, int k)
+__device__ inline void load_operand(uint32_t to, const CUtensorMap *map, uint32_t full, int first, int step, int k,
+                                    bool shared)
 {
     constexpr int HALVES = K_OUTSIDE && ROWS / 2 % PART_COLUMNS != 0 ? 1 : 2, EACH = ROWS / HALVES;
-    for (int half = 0; half < HALVES; half++)
-        load_rows<K_OUTSIDE, EACH>(to + half * EACH * SLAB * 2, map, full, first + half * step, k);
+    int mine = shared ? cluster_rank() : 0;
+    for (int half = mine; half < (shared ? mine + 1 : HALVES); half++)
+        load_rows<K_OUTSIDE, EACH>(to + half * EACH * SLAB * 2, map, full, first + half * step, k,
+                                   shared ? BOTH : MY_OWN);
 }
 
 template <typename F>
 __device__ inline void load_products(const HopperProduct &p, const CUtensorMap *a, const CUtensorMap *b, uint32_t room)
 {
     uint32_t barriers = room + F::BARRIERS;
-    int tiles = p.down * p.across, slabs = slabs_of(p);
+    int tiles = p.down * p.across, slabs = slabs_of(p), step = F::SWIGLU ? (int)p.up : F::COLUMNS / 2;
+    bool pairs = p.blocks == 2;
     Stage<STAGES> stage = {0, 0};
-    for (int number = (int)blockIdx.x; number < tiles; number += (int)gridDim.x) {
+    for (int number = first_number(p); number < tiles; number += numbers_at_a_time(p)) {
         ProductTile tile = product_tile<F>(p, number);
         for (int slab = 0; slab < slabs; slab++) {
             uint32_t full = barriers + 8 * (FULL + stage.number), to = room + stage.number * F::STAGE_BYTES;
             mbarrier_wait(barriers + 8 * (EMPTY + stage.number), stage.parity ^ 1);
             mbarrier_expect(full, F::STAGE_BYTES);
-            load_operand<F::A_OUTSIDE, F::ROWS>(to, a, full, tile.row, F::ROWS / 2, slab * SLAB);
-            load_operand<F::B_OUTSIDE, F::B_ROWS>(to + F::A_BYTES, b, full, tile.column,
-                                                  F::SWIGLU ? (int)p.up : F::COLUMNS / 2, slab * SLAB);
+            load_operand<F::A_OUTSIDE, F::ROWS>(to, a, full, tile.row, F::ROWS / 2, slab * SLAB, F::SHARES_A && pairs);
+            load_operand<F::B_OUTSIDE, F::B_ROWS>(to + F::A_BYTES, b, full, tile.column, step, slab * SLAB,
+                                                  F::SHARES_B && pairs);
             stage.advance();
         }
     }
@@ -130,8 +158,9 @@ __device__ inline void load_products(const HopperProduct &p, const CUtensorMap *
 
 // ---- the warpgroups that multiply
 
-// The rows of one of them continue their chains by a slab.
-template <typename F> __device__ inline void multiply_slab(float (*c)[4], uint32_t a, uint32_t b, int me)
+// The rows of one of them continue their chains by a slab, or begin them: not by zeros, which the assembler would put in
+// between products that are under way, and then wait for those.
+template <typename F, bool FIRST> __device__ inline void multiply_slab(float (*c)[4], uint32_t a, uint32_t b, int me)
 {
 #pragma unroll
     for (int k = 0; k < SLAB / 16; k++) {
@@ -143,7 +172,10 @@ template <typename F> __device__ inline void multiply_slab(float (*c)[4], uint32
             uint64_t x = F::A_OUTSIDE
                              ? transposed_descriptor(a + part * OUTSIDE_PART_BYTES + k * 2048, OUTSIDE_PART_BYTES)
                              : tile_descriptor(a + part * 64 * 128 + k * 32);
-            wgmma<F::COLUMNS, false, F::A_OUTSIDE, F::B_OUTSIDE>(c + piece * F::FRAGMENTS, x, y);
+            if (FIRST && k == 0)
+                wgmma<F::COLUMNS, true, F::A_OUTSIDE, F::B_OUTSIDE>(c + piece * F::FRAGMENTS, x, y);
+            else
+                wgmma<F::COLUMNS, false, F::A_OUTSIDE, F::B_OUTSIDE>(c + piece * F::FRAGMENTS, x, y);
         }
     }
 }
@@ -200,37 +232,61 @@ __device__ inline void put_tile(const HopperProduct &p, const float (*c)[4], Pro
     }
 }
 
+// A warp is done with a stage: its own block may load into it, and the other one, which loads half of it too.
+__device__ inline void give_back(uint32_t empty, int blocks)
+{
+    int lane = (int)threadIdx.x % 32;
+    if (lane == 0)
+        mbarrier_arrive(empty);
+    else if (lane < blocks)
+        mbarrier_arrive_at(cluster_address(empty, cluster_rank() ^ 1));
+}
+
+// Continues the chains by the slab that comes next, and gives back the stage of the slab before. FIRST: there is none.
+template <typename F, bool FIRST>
+__device__ inline void next_slab(const HopperProduct &p, float (*c)[4], uint32_t room, Stage<STAGES> *stage,
+                                 int *before, int me)
+{
+    uint32_t barriers = room + F::BARRIERS, at = room + stage->number * F::STAGE_BYTES;
+    mbarrier_wait(barriers + 8 * (FULL + stage->number), stage->parity);
+    wgmma_hold<F::PIECES * F::FRAGMENTS>(c);
+    wgmma_fence();
+    multiply_slab<F, FIRST>(c, at, at + F::A_BYTES, me);
+    wgmma_commit();
+    if (!FIRST) {
+        wgmma_wait<1>(); // the slab before is done with
+        give_back(barriers + 8 * (EMPTY + *before), p.blocks);
+    }
+    *before = stage->number;
+    stage->advance();
+}
+
 template <typename F> __device__ inline void multiply_products(const HopperProduct &p, uint32_t room, int me)
 {
     constexpr int SUMS = F::PIECES * F::FRAGMENTS;
-    uint32_t barriers = room + F::BARRIERS;
-    int tiles = p.down * p.across, slabs = slabs_of(p);
-    bool speaks = threadIdx.x % 32 == 0; // for its warp
+    int tiles = p.down * p.across, slabs = slabs_of(p), before = 0; // the stage of the slab before
     Stage<STAGES> stage = {0, 0};
-    for (int number = (int)blockIdx.x; number < tiles; number += (int)gridDim.x) {
+    for (int number = first_number(p); number < tiles; number += numbers_at_a_time(p)) {
         float c[SUMS][4];
-#pragma unroll
-        for (int j = 0; j < SUMS; j++)
-            c[j][0] = c[j][1] = c[j][2] = c[j][3] = 0;
-        int before = stage.number; // the stage of the slab before
-        for (int slab = 0; slab < slabs; slab++) {
-            uint32_t at = room + stage.number * F::STAGE_BYTES;
-            mbarrier_wait(barriers + 8 * (FULL + stage.number), stage.parity);
-            wgmma_hold<SUMS>(c);
-            wgmma_fence();
-            multiply_slab<F>(c, at, at + F::A_BYTES, me);
-            wgmma_commit();
-            wgmma_wait<1>(); // the slab before is done with
-            if (speaks && slab > 0)
-                mbarrier_arrive(barriers + 8 * (EMPTY + before));
-            before = stage.number;
-            stage.advance();
-        }
+        next_slab<F, true>(p, c, room, &stage, &before, me);
+        for (int slab = 1; slab < slabs; slab++)
+            next_slab<F, false>(p, c, room, &stage, &before, me);
         wgmma_wait<0>();
         wgmma_hold<SUMS>(c);
-        if (speaks)
-            mbarrier_arrive(barriers + 8 * (EMPTY + before));
+        give_back(room + F::BARRIERS + 8 * (EMPTY + before), p.blocks);
         put_tile<F>(p, c, product_tile<F>(p, number), me);
+    }
+}
+
+// All threads of the block, or of both.
+__device__ inline void meet(int blocks)
+{
+    __syncwarp();
+    if (blocks == 1) {
+        __syncthreads();
+    } else {
+        cluster_arrive();
+        cluster_wait();
     }
 }
 
@@ -243,10 +299,10 @@ __global__ void __launch_bounds__(HOPPER_THREADS, 1)
     uint32_t room = shared_address(dynamic_shared_tiles());
     if (threadIdx.x == 0) {
         for (int i = 0; i < 2 * STAGES; i++)
-            mbarrier_init(room + F::BARRIERS + 8 * i, i < EMPTY ? 1 : MULTIPLIERS / 32);
+            mbarrier_init(room + F::BARRIERS + 8 * i, i < EMPTY ? 1 : MULTIPLIERS / 32 * p.blocks);
         mbarrier_init_fence();
     }
-    __syncthreads();
+    meet(p.blocks);
     if (threadIdx.x < HOPPER_THREADS - MULTIPLIERS) {
         registers_down<40>();
         if (threadIdx.x == 0)
@@ -255,6 +311,8 @@ __global__ void __launch_bounds__(HOPPER_THREADS, 1)
         registers_up<232>();
         multiply_products<F>(p, room, (int)threadIdx.x / 128 - 1);
     }
+    if (p.blocks == 2) // the other block may still give stages back
+        meet(p.blocks);
 #endif
 }
 
@@ -270,25 +328,29 @@ static void describe_operand(CUtensorMap *map, const void *x, int64_t rows, int6
 }
 
 // b_rows: more than p's columns where they are gate's and up's
-template <typename F> static void start_tiles(Stream *s, const Product *p, int64_t b_rows, HopperProduct product)
+template <typename F>
+static void start_tiles(Stream *s, const Product *p, int64_t b_rows, HopperProduct product, bool pairs)
 {
     CUtensorMap a, b;
     describe_operand<F::A_OUTSIDE, F::ROWS>(&a, p->a, p->m, p->k, p->a_pitch);
     describe_operand<F::B_OUTSIDE, F::COLUMNS>(&b, p->b, b_rows, p->k, p->b_pitch);
-    product.down = (int)ceil_divide(p->m, F::ROWS), product.across = (int)ceil_divide(p->n, F::WIDTH);
-    int64_t tiles = (int64_t)product.down * product.across, most = device_multiprocessors();
-    launch(s, dim3((unsigned)(tiles < most ? tiles : most)), HOPPER_THREADS, F::ROOM_BYTES, hopper_product_kernel<F>, a,
-           b, product);
+    int blocks = pairs ? 2 : 1;
+    product.blocks = blocks;
+    product.down = (int)ceil_divide(p->m, F::ROWS * (F::SHARES_B ? blocks : 1));
+    product.across = (int)ceil_divide(p->n, F::WIDTH * (F::SHARES_A ? blocks : 1));
+    int64_t tiles = (int64_t)product.down * product.across, most = device_multiprocessors() / blocks;
+    launch_clusters(s, blocks, dim3((unsigned)(tiles < most ? tiles : most) * blocks), HOPPER_THREADS, F::ROOM_BYTES,
+                    hopper_product_kernel<F>, a, b, product);
 }
 
 template <bool A_OUTSIDE, bool B_OUTSIDE, typename Output>
 static void start_hopper(Stream *s, const Product *p, HopperTiling tiling)
 {
-    HopperProduct product = {p->c, p->c_pitch, p->m, p->n, p->k, p->add, 0, NULL, 0, 0, 0};
+    HopperProduct product = {p->c, p->c_pitch, p->m, p->n, p->k, p->add, 0, NULL, 0, 0, 0, 0};
     if (tiling.tall)
-        start_tiles<Form<Tall, A_OUTSIDE, B_OUTSIDE, Output>>(s, p, p->n, product);
+        start_tiles<Form<Tall, A_OUTSIDE, B_OUTSIDE, Output>>(s, p, p->n, product, tiling.pairs);
     else
-        start_tiles<Form<Wide, A_OUTSIDE, B_OUTSIDE, Output>>(s, p, p->n, product);
+        start_tiles<Form<Wide, A_OUTSIDE, B_OUTSIDE, Output>>(s, p, p->n, product, tiling.pairs);
 }
 
 bool hopper_product_tiled(Stream *s, const Product *p, HopperTiling tiling)
@@ -326,11 +388,11 @@ bool hopper_swiglu_tiled(Stream *s, const SwigluProduct *p, HopperTiling tiling)
     product.m = p->T, product.n = p->F, product.k = p->C;
     product.a = p->x, product.a_pitch = p->x_pitch, product.b = p->w, product.b_pitch = p->w_pitch;
     HopperProduct swiglu = {p->gate_up, p->gate_up_pitch, p->T,       p->F, p->C, false,
-                            p->F,       (element *)p->y,  p->y_pitch, 0,    0};
+                            p->F,       (element *)p->y,  p->y_pitch, 0,    0,    0};
     if (tiling.tall)
-        start_tiles<Form<Tall, false, false, Swiglu>>(s, &product, 2 * p->F, swiglu);
+        start_tiles<Form<Tall, false, false, Swiglu>>(s, &product, 2 * p->F, swiglu, tiling.pairs);
     else
-        start_tiles<Form<Wide, false, false, Swiglu>>(s, &product, 2 * p->F, swiglu);
+        start_tiles<Form<Wide, false, false, Swiglu>>(s, &product, 2 * p->F, swiglu, tiling.pairs);
     return true;
 }
 

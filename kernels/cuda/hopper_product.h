@@ -16,9 +16,10 @@ typedef struct SwigluProduct {
     int64_t x_pitch, w_pitch, gate_up_pitch, y_pitch;
 } SwigluProduct;
 
-// Which tiles a product is made of: 128 x 256, or 256 x 160
+// Which tiles a product is made of, 128 x 256, or 256 x 160; and whether two blocks make two neighbours at a time, and
+// load together what both need.
 typedef struct HopperTiling {
-    bool tall;
+    bool tall, pairs;
 } HopperTiling;
 
 // The one that is done sooner, for a result (m, n), where so many blocks work at a time.

@@ -70,6 +70,27 @@ void describe_pages(CUtensorMap *map, const element *start, int64_t width);
 void describe_matrix(CUtensorMap *map, const element *start, int64_t rows, int64_t columns, int64_t pitch,
                      int box_rows);
 
+// launch (device.cuh) in clusters of so many blocks, one beside the other
+template <typename... Parameters, typename... Arguments>
+static void launch_clusters(Stream *s, int cluster, dim3 grid, dim3 block, size_t shared, void (*kernel)(Parameters...),
+                            Arguments... arguments)
+{
+#if defined(__CUDACC__)
+    cudaLaunchAttribute attribute = {};
+    attribute.id = cudaLaunchAttributeClusterDimension;
+    attribute.val.clusterDim.x = (unsigned)cluster, attribute.val.clusterDim.y = attribute.val.clusterDim.z = 1;
+    cudaLaunchConfig_t config = {};
+    config.gridDim = grid, config.blockDim = block, config.dynamicSmemBytes = shared, config.stream = stream_of(s);
+    config.attrs = &attribute, config.numAttrs = 1;
+    device_check(cudaFuncSetAttribute((const void *)kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)shared),
+                 "shared memory of a kernel");
+    device_check(cudaLaunchKernelEx(&config, kernel, (Parameters)arguments...), "launching a kernel in clusters");
+#else
+    simt_launch(
+        grid, block, shared, [=] { kernel((Parameters)arguments...); }, stream_of(s), cluster);
+#endif
+}
+
 // Dynamic shared memory, on 1,024 bytes, which the swizzle asks for
 #if defined(__CUDACC__)
 __device__ inline unsigned char *dynamic_shared_tiles()

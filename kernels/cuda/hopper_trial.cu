@@ -241,8 +241,8 @@ void hopper_try(void)
                             !attention_agrees(memory, 128, false) || !decoding_agrees(memory, 64) ||
                             !decoding_agrees(memory, 128);
     products_differ = products && !few_rows_agree(memory);
-    for (bool tall : {false, true})
-        if (products && !(products_agree(memory, {tall}) && swiglu_agrees(memory, {tall})))
+    for (HopperTiling tiling : {HopperTiling{false, false}, {false, true}, {true, false}, {true, true}})
+        if (products && !(products_agree(memory, tiling) && swiglu_agrees(memory, tiling)))
             products_differ = true;
     cudaFree(memory);
     const char *const what[2] = {attention_differs ? "attention" : NULL, products_differ ? "our matrix product" : NULL};

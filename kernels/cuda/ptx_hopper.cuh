@@ -1,7 +1,7 @@
 // What only Hopper (sm_90a) has, one wrapper for each instruction, as in ptx.cuh: barriers in shared memory that count
 // bytes (mbarrier), copies of boxes of a tensor and of pieces of memory (TMA), products of a warpgroup (wgmma),
-// registers that move from one warpgroup to another. What they promise: PTX ISA 9.7.9 (bulk copies), 9.7.13
-// (mbarrier), 9.7.15 (wgmma). For test/simt/ they are in simt_ptx.h, which makes everything asynchronous as late as it
+// registers that move from one warpgroup to another, blocks that know each other (clusters). What they promise: PTX ISA
+// 9.7.9 (bulk copies), 9.7.13 (mbarrier, barrier.cluster), 9.7.15 (wgmma). For test/simt/ they are in simt_ptx.h, which makes everything asynchronous as late as it
 // may be.
 //
 // Shared memory is named by its 32-bit address (shared_address). ptxas before 13.3 makes wrong code of products whose
@@ -44,6 +44,31 @@ __device__ inline void mbarrier_expect(uint32_t at, int bytes)
     asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;\n" ::"r"(at), "r"(bytes) : "memory");
 }
 
+// This block's rank in its cluster; the shared address of the same place in the block of another rank; an arrival at a
+// barrier there. What that orders for the other block is what has been waited for (products that have read a stage);
+// writes it would need the cluster's scope for, which is a MEMBAR for the whole card.
+__device__ inline int cluster_rank()
+{
+    int rank;
+    asm volatile("mov.u32 %0, %%cluster_ctarank;\n" : "=r"(rank));
+    return rank;
+}
+__device__ inline uint32_t cluster_address(uint32_t at, int rank)
+{
+    uint32_t there;
+    asm volatile("mapa.shared::cluster.u32 %0, %1, %2;\n" : "=r"(there) : "r"(at), "r"(rank));
+    return there;
+}
+__device__ inline void mbarrier_arrive_at(uint32_t at)
+{
+    asm volatile("mbarrier.arrive.shared::cluster.b64 _, [%0];\n" ::"r"(at) : "memory");
+}
+
+// The barrier of all threads of a cluster, in whole warps whose lanes are together, in two steps. A block whose barriers
+// or shared memory others may still touch waits there before it ends.
+__device__ inline void cluster_arrive() { asm volatile("barrier.cluster.arrive.release.aligned;\n" ::: "memory"); }
+__device__ inline void cluster_wait() { asm volatile("barrier.cluster.wait.acquire.aligned;\n" ::: "memory"); }
+
 // Until the phase of this parity is over. A barrier begins in phase 0, and phase -1, of parity 1, counts as over.
 __device__ inline void mbarrier_wait(uint32_t at, int parity)
 {
@@ -68,6 +93,16 @@ __device__ inline void tensor_load(uint32_t to, const CUtensorMap *map, uint32_t
     asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, "
                  "%5}], [%2];\n" ::"r"(to),
                  "l"(map), "r"(barrier), "r"(x), "r"(y), "r"(z)
+                 : "memory");
+}
+
+// The same to the same place of each block of the cluster whose bit is set, its bytes to the same barrier there
+__device__ inline void tensor_load_multicast(uint32_t to, const CUtensorMap *map, uint32_t barrier, int x, int y, int z,
+                                             uint32_t ranks)
+{
+    asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.tile.mbarrier::complete_tx::bytes.multicast::cluster "
+                 "[%0], [%1, {%3, %4, %5}], [%2], %6;\n" ::"r"(to),
+                 "l"(map), "r"(barrier), "r"(x), "r"(y), "r"(z), "h"((uint16_t)ranks)
                  : "memory");
 }
 

@@ -14,9 +14,12 @@ bool hopper_swiglu_tiled(Stream *s, const SwigluProduct *p, HopperTiling tiling)
 
 typedef std::vector<unsigned char> Raw;
 
-static const HopperTiling TILINGS[] = {{false}, {true}};
+static const HopperTiling TILINGS[] = {{false, false}, {false, true}, {true, false}, {true, true}};
 
-static std::string name_of(HopperTiling tiling) { return tiling.tall ? "256 x 160" : "128 x 256"; }
+static std::string name_of(HopperTiling tiling)
+{
+    return std::string(tiling.tall ? "256 x 160" : "128 x 256") + (tiling.pairs ? ", in pairs" : "");
+}
 
 static bool tiles_are_chosen() { return getenv("DEREASON_MATMUL") == NULL; }
 
@@ -225,19 +228,23 @@ static void tiles_are_those_that_are_done_sooner()
     struct {
         int64_t m, n;
         int multiprocessors;
-        bool tall;
+        HopperTiling tiling;
     } cases[] = {
-        {4096, 2560, 132, true},   // 3 rounds of 128 x 256, or 2 of 256 x 160: 98,304 and 81,920 outputs a block
-        {4096, 6144, 132, false},  // 6 and 5: 196,608 and 204,800
-        {16384, 2560, 132, false}, // 10 and 8: as many outputs
-        {224, 19456, 132, true},   // 2 rounds and 1
-        {8, 8, 132, false},        // one tile of either
-        {256, 160, 1, true},       // two tiles of 128 x 256, one after the other
-        {0, 256, 132, false},
+        {4096, 2560, 132, {true, true}},  // 3 rounds of 128 x 256, or 2 of 256 x 160: 98,304 and 81,920 outputs a block
+        {4096, 6144, 132, {false, true}}, // 6 and 5: 196,608 and 204,800
+        {16384, 2560, 132, {false, true}}, // 10 and 8: as many outputs
+        {224, 19456, 132, {true, true}},   // 2 rounds and 1
+        {384, 5632, 66, {false, false}},   // a third row of 22 has no neighbour: one round alone, two in pairs
+        {8, 8, 132, {false, false}},       // one tile of either, and no neighbour
+        {256, 160, 1, {true, false}},      // two tiles of 128 x 256, one after the other
+        {0, 256, 132, {false, false}},
     };
-    for (auto c : cases)
-        if (hopper_tiling(c.m, c.n, c.multiprocessors).tall != c.tall)
-            failed("(%d, %d) on %d multiprocessors: the other tiles", (int)c.m, (int)c.n, c.multiprocessors);
+    for (auto c : cases) {
+        HopperTiling got = hopper_tiling(c.m, c.n, c.multiprocessors);
+        if (got.tall != c.tiling.tall || got.pairs != c.tiling.pairs)
+            failed("(%d, %d) on %d multiprocessors: tiles of %s", (int)c.m, (int)c.n, c.multiprocessors,
+                   name_of(got).c_str());
+    }
 }
 
 extern const Tests hopper_matmul_tests;

@@ -88,17 +88,30 @@ product: a fence before a slab|product|wgmma_fence();|;
 product: a slab's group closed|product|wgmma_commit();|;
 product: the wait for the slab before|product|wgmma_wait<1>();|wgmma_wait<2>();
 product: the wait for the last slab|product|wgmma_wait<0>();|;
-product: the wait for a full stage|product|mbarrier_wait(barriers + 8 * (FULL + stage.number), stage.parity);|;
+product: the wait for a full stage|product|mbarrier_wait(barriers + 8 * (FULL + stage->number), stage->parity);|;
 product: the wait for an empty stage|product|mbarrier_wait(barriers + 8 * (EMPTY + stage.number), stage.parity ^ 1);|;
-product: the stage before given back, not this one|product|if (speaks && slab > 0)|before = stage.number; if (speaks && slab > 0)
+product: the stage before given back, not this one|product|    if (!FIRST) {|    *before = stage->number; if (!FIRST) {
 product: bytes that are expected|product|mbarrier_expect(full, F::STAGE_BYTES);|mbarrier_expect(full, F::A_BYTES);
 product: barriers that copies know|product|mbarrier_init_fence();|;
-product: the last stage given back|product|1:if (speaks)|if (false)
+product: the last stage given back|product|give_back(room + F::BARRIERS + 8 * (EMPTY + before), p.blocks);|;
+product: each stage given back|product|give_back(barriers + 8 * (EMPTY + *before), p.blocks);|;
+product: sums that begin anew|product|if (FIRST && k == 0)|if (false)
+pairs: a stage given back to the other block|product|mbarrier_arrive_at(cluster_address(empty, cluster_rank() ^ 1));|;
+pairs: a stage given back to the own block|product|mbarrier_arrive(empty);|;
+pairs: to the other block, not twice to the own one|product|mbarrier_arrive_at(cluster_address(empty, cluster_rank() ^ 1));|mbarrier_arrive(empty);
+pairs: arrivals of both blocks|product|MULTIPLIERS / 32 * p.blocks|MULTIPLIERS / 32
+pairs: a meeting before the first load|product|1:meet(p.blocks);|__syncthreads();
+pairs: a meeting before the end|product|2:meet(p.blocks);|;
+pairs: the wait of a meeting|product|cluster_wait();|;
+pairs: a load for both|product|if (target == BOTH)|if (false)
+pairs: the half of the rank|product|int mine = shared ? cluster_rank() : 0;|int mine = 0;
+pairs: the half of the rank alone|product|half < (shared ? mine + 1 : HALVES)|half < HALVES
+pairs: the tile of the rank|product|int rank = p.blocks == 2 ? cluster_rank() : 0;|int rank = 0;
 product: k that ends inside a slab|product|describe_matrix(map, (const element *)x, rows, k, pitch, ROWS / 2);|describe_matrix(map, (const element *)x, rows, (k + 63) / 64 * 64, pitch, ROWS / 2);
 product: parts of 64 rows of a tall tile|product|int part = me * F::PIECES + piece;|int part = me + piece;
 product: a third part where parts do not halve|product|(Tile::COLUMNS + PART_COLUMNS - 1) / PART_COLUMNS * PART_COLUMNS|Tile::COLUMNS / PART_COLUMNS * PART_COLUMNS
 SwiGLU: up's rows of the weight|product|F::SWIGLU ? (int)p.up : F::COLUMNS / 2|F::COLUMNS / 2
-SwiGLU: up's rows counted as rows of the weight|product|1:(s, &product, 2 * p->F, swiglu);|(s, &product, p->F, swiglu);
+SwiGLU: up's rows counted as rows of the weight|product|1:(s, &product, 2 * p->F, swiglu);|(s, &product, p->F, swiglu);SwiGLU: up's rows counted as rows of the weight|product|1:(s, &product, 2 * p->F, swiglu, tiling.pairs);|(s, &product, p->F, swiglu, tiling.pairs);
 SwiGLU: gate rounded before|product|rounded(swiglu(widen(gate.left), widen(up.left)))|rounded(c[j][half * 2] / (1.0f + expf(-c[j][half * 2])) * widen(up.left))
 SwiGLU: nothing where nobody wants gate and up|product|if (gate_up != NULL) {|if (true) {
 decode: the wait for a free stage|decode|mbarrier_wait(room->empty(), room->stage.parity ^ 1);|;
