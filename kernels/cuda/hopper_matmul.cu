@@ -5,8 +5,8 @@
 // finds that it is done sooner. One warpgroup loads slabs of 64 k, four stages deep, and is at the next tile's while
 // this one is still written; two multiply, half of the rows each. An operand that lies with k outside is loaded as it
 // lies, in parts of 64 of its rows, and wgmma reads it the other way round. What lies outside of an operand comes as
-// zeros, which end a chain without changing it. Tiles are counted RASTER of them down before a step aside, so that those
-// made at a time share rows and columns in the second cache.
+// zeros, which end a chain without changing it. Tiles are counted RASTER of them down before a step aside, so that
+// those made at a time share rows and columns in the second cache.
 //
 // In pairs two blocks of a cluster make neighbouring tiles: of 128 x 256 two below each other, which share columns of
 // the result, of 256 x 160 two side by side. Each loads half of the operand that both need, for both (multicast). So a
@@ -158,8 +158,8 @@ __device__ inline void load_products(const HopperProduct &p, const CUtensorMap *
 
 // ---- the warpgroups that multiply
 
-// The rows of one of them continue their chains by a slab, or begin them: not by zeros, which the assembler would put in
-// between products that are under way, and then wait for those.
+// The rows of one of them continue their chains by a slab, or begin them: not by zeros, which the assembler would put
+// in between products that are under way, and then wait for those.
 template <typename F, bool FIRST> __device__ inline void multiply_slab(float (*c)[4], uint32_t a, uint32_t b, int me)
 {
 #pragma unroll

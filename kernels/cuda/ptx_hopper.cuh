@@ -1,8 +1,8 @@
 // What only Hopper (sm_90a) has, one wrapper for each instruction, as in ptx.cuh: barriers in shared memory that count
 // bytes (mbarrier), copies of boxes of a tensor and of pieces of memory (TMA), products of a warpgroup (wgmma),
 // registers that move from one warpgroup to another, blocks that know each other (clusters). What they promise: PTX ISA
-// 9.7.9 (bulk copies), 9.7.13 (mbarrier, barrier.cluster), 9.7.15 (wgmma). For test/simt/ they are in simt_ptx.h, which makes everything asynchronous as late as it
-// may be.
+// 9.7.9 (bulk copies), 9.7.13 (mbarrier, barrier.cluster), 9.7.15 (wgmma). For test/simt/ they are in simt_ptx.h,
+// which makes everything asynchronous as late as it may be.
 //
 // Shared memory is named by its 32-bit address (shared_address). ptxas before 13.3 makes wrong code of products whose
 // left operand is in registers (lab/NOTES.md, 2026-11-29), so that what is here is compiled with HAVE_WGMMA only.
@@ -64,8 +64,8 @@ __device__ inline void mbarrier_arrive_at(uint32_t at)
     asm volatile("mbarrier.arrive.shared::cluster.b64 _, [%0];\n" ::"r"(at) : "memory");
 }
 
-// The barrier of all threads of a cluster, in whole warps whose lanes are together, in two steps. A block whose barriers
-// or shared memory others may still touch waits there before it ends.
+// The barrier of all threads of a cluster, in whole warps whose lanes are together, in two steps. A block whose
+// barriers or shared memory others may still touch waits there before it ends.
 __device__ inline void cluster_arrive() { asm volatile("barrier.cluster.arrive.release.aligned;\n" ::: "memory"); }
 __device__ inline void cluster_wait() { asm volatile("barrier.cluster.wait.acquire.aligned;\n" ::: "memory"); }
 

@@ -1,6 +1,6 @@
 // A launch: its blocks one after another, in an order drawn from the seed, each with all its threads; the blocks of a
-// cluster together. The fibers outlive blocks and launches; a fault that a test expected leaves the block in the middle of its work, and its fibers
-// are then started afresh.
+// cluster together. The fibers outlive blocks and launches; a fault that a test expected leaves the block in the middle
+// of its work, and its fibers are then started afresh.
 #include "runtime.h"
 
 namespace simt

@@ -2,8 +2,8 @@
 // cuda_runtime.h and cuda_bf16.h found there stand in for the toolkit's. Each CUDA thread is a fiber (fiber.cc): a
 // stack of its own and a switch of a few nanoseconds. One block runs at a time, and a thread runs until it has to wait:
 // at a barrier (barrier.cc) or for the other lanes of its warp (warp.cc). So a run repeats exactly, and another seed
-// tries another order of blocks, warps and lanes (schedule.cc): a kernel whose result depends on it is wrong. The blocks
-// of a cluster run together (cluster.cc).
+// tries another order of blocks, warps and lanes (schedule.cc): a kernel whose result depends on it is wrong. The
+// blocks of a cluster run together (cluster.cc).
 //
 // What a GPU forgives now and then is a fault here, reported with launch, block, thread and line, and the program
 // stops:
