@@ -6,6 +6,11 @@
 // A gradient has some 25 of them a layer behind it, forward and back, so 50 here: 2^-9.3 · √50 = 1.1% of its norm, if
 // no operation made them larger. FAR allows four times that. A cosine of 0.999 is the same angle: √(2 · 0.001) =
 // 0.0447.
+#ifndef PRECISION
+#define PRECISION bf16
+#define PRECISION_BITS 16
+#endif
+#include "kernels/cuda/library.h"
 #include "model/model.h"
 #include "test/cuda/call.h"
 #include <algorithm>
@@ -318,10 +323,63 @@ static void an_empty_micro_batch_adds_nothing()
     check_same("gradients after an empty micro-batch", tiny.gradients(), before);
 }
 
+// A library that makes what it is asked for as we do, but for sums that go elsewhere than to a gradient: those only
+// measure it, and so it is faster wherever it has room for whole multiples of 128 rows.
+static struct {
+    const float *first, *end; // the gradients
+    int products, weights;
+} asked;
+
+static int offer_one(const Product *, Algorithm *list, int)
+{
+    list[0] = Algorithm{{1}};
+    return 1;
+}
+
+static bool make(Stream *s, const Product *p, const Algorithm *)
+{
+    bool gradient = (const float *)p->c >= asked.first && (const float *)p->c < asked.end;
+    asked.products++;
+    asked.weights += p->form == MATMUL_BACKWARD_WEIGHT && gradient;
+    if (p->form != MATMUL_BACKWARD_WEIGHT || gradient || p->c_pitch == 128) // 128: a corner, by which it is judged
+        bf16::product_own(s, p);
+    return true;
+}
+
+// Batches of fewer tokens than the one before, so that memory behind them is full of its numbers.
+static void a_librarys_products_change_no_bit()
+{
+    static const ProductLibrary LIBRARY = {"a library of the tests", 1, offer_one, make};
+    if (!settings.bf16 || !simulated())
+        return;
+    setenv("DEREASON_CACHE", "off", 1);
+    for (bool recompute : {false, true}) {
+        Tiny ours(settings.cuda, KINDS[0], recompute), theirs(settings.cuda, KINDS[0], recompute);
+        asked = {theirs.model.gradients, theirs.model.gradients + theirs.elements(), 0, 0};
+        std::vector<Floats> gradients;
+        for (size_t count : {4, 1}) {
+            Documents d = documents(0, count);
+            ours.step(&d);
+            gradients.push_back(ours.gradients());
+        }
+        bf16::product_use(&LIBRARY, false);
+        for (size_t i = 0; i < 2; i++) {
+            Documents d = documents(0, i == 0 ? 4 : 1);
+            theirs.step(&d);
+            check_same("gradients, with a library,", theirs.gradients(), gradients[i]);
+        }
+        bf16::product_use(NULL, false);
+        if (asked.weights < 2 * 2 * 6) // steps, layers, and all weights of a layer but the one with a pitch of 128
+            failed("the library made %d gradients of weights only", asked.weights);
+    }
+    unsetenv("DEREASON_CACHE");
+}
+
 extern const Tests train_tests;
 const Tests train_tests = {{"training_step_agrees_with_the_cpu", a_step_agrees_with_the_cpu},
                            {"training_for_three_updates_agrees_with_the_cpu", three_updates_agree_with_the_cpu},
                            {"training_with_recomputation_changes_no_bit", recomputation_changes_no_bit},
                            {"training_packed_logprobs_equal_unpacked_ones", packed_logprobs_equal_unpacked_ones},
+                           {"training_by_a_librarys_products_changes_no_bit", a_librarys_products_change_no_bit},
                            {"training_updates_are_the_same_twice", updates_are_the_same_twice},
                            {"training_on_an_empty_micro_batch_adds_nothing", an_empty_micro_batch_adds_nothing}};

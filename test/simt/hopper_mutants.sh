@@ -111,7 +111,7 @@ product: k that ends inside a slab|product|describe_matrix(map, (const element *
 product: parts of 64 rows of a tall tile|product|int part = me * F::PIECES + piece;|int part = me + piece;
 product: a third part where parts do not halve|product|(Tile::COLUMNS + PART_COLUMNS - 1) / PART_COLUMNS * PART_COLUMNS|Tile::COLUMNS / PART_COLUMNS * PART_COLUMNS
 SwiGLU: up's rows of the weight|product|F::SWIGLU ? (int)p.up : F::COLUMNS / 2|F::COLUMNS / 2
-SwiGLU: up's rows counted as rows of the weight|product|1:(s, &product, 2 * p->F, swiglu);|(s, &product, p->F, swiglu);SwiGLU: up's rows counted as rows of the weight|product|1:(s, &product, 2 * p->F, swiglu, tiling.pairs);|(s, &product, p->F, swiglu, tiling.pairs);
+SwiGLU: up's rows counted as rows of the weight|product|1:(s, &product, 2 * p->F, swiglu, tiling.pairs);|(s, &product, p->F, swiglu, tiling.pairs);
 SwiGLU: gate rounded before|product|rounded(swiglu(widen(gate.left), widen(up.left)))|rounded(c[j][half * 2] / (1.0f + expf(-c[j][half * 2])) * widen(up.left))
 SwiGLU: nothing where nobody wants gate and up|product|if (gate_up != NULL) {|if (true) {
 decode: the wait for a free stage|decode|mbarrier_wait(room->empty(), room->stage.parity ^ 1);|;
