@@ -415,9 +415,11 @@ static bool read_key(Connections *h, const char *path)
     return (h->key.size > 0 && strlen(h->key.data) == h->key.size) || fail("--api-key: %s holds no key", path);
 }
 
+// By poll: libmicrohttpd's loop by epoll (0.9.75) misses a close that comes with the last bytes, and keeps the socket
+// until it has been idle for long.
 static bool listen_at(Connections *h, const ListenOptions *o, const struct addrinfo *address)
 {
-    unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC |
+    unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC |
                      (address->ai_family == AF_INET6 ? MHD_USE_IPv6 : 0u);
     unsigned connections = (unsigned)h->service->options->requests + CONNECTIONS;
     h->daemon = MHD_start_daemon(flags, (uint16_t)o->port, NULL, NULL, handle, h, MHD_OPTION_SOCK_ADDR,

@@ -46,6 +46,7 @@ gets() { # STATUS TEXT, as ask
     [ "$status" = "$wanted" ] || failed "status $status instead of $wanted for $1 $2: $(head -c 300 "$work/answer")"
     grep -qF -- "$text" "$work/answer" "$work/headers" || failed "no '$text' in the answer to $1 $2: $(head -c 300 "$work/answer")"
 }
+files_open() { find "/proc/$server/fd" -type l | wc -l; }
 metric() { curl -s -m 20 -H "Authorization: Bearer $secret" "$url/metrics" | sed -n "s/^dereason_$1 //p"; }
 until_metric() { # NAME VALUE
     local end=$((SECONDS + 30))
@@ -210,12 +211,18 @@ what_is_wrong_is_refused() {
     done
     gets 200 '"finish_reason"' /v1/chat/completions "{$chat,\"user\":\"me\",\"frequency_penalty\":0.0,\"max_tokens\":2,\"tools\":null}" "${key[@]}"
     # bytes that are no HTTP, a body that ends early, a head that never does
-    local port=${url##*:}
-    for body in 'garbage\r\n\r\n' 'POST /v1/completions HTTP/1.1\r\nContent-Length: 500\r\n\r\n{"a' 'GET /health HTT' ''; do
+    local port=${url##*:} files half='POST /v1/completions HTTP/1.1\r\nContent-Length: 500\r\n\r\n{"a'
+    files=$(files_open)
+    for body in 'garbage\r\n\r\n' "$half" "$half" "$half" "$half" "$half" 'GET /health HTT' ''; do
         # shellcheck disable=SC2059
         (exec 5<>"/dev/tcp/127.0.0.1/$port" && printf "$body" >&5) 2>/dev/null || true
     done
     gets 200 '"status":"ok"' /health ''
+    for _ in $(seq 100); do
+        [ "$(files_open)" -gt "$files" ] || break
+        sleep 0.05
+    done
+    [ "$(files_open)" -le "$files" ] || failed "$(files_open) files are open, after $files before connections that ended early"
     serve_ends
     proved "serve: wrong keys, addresses, methods, bodies and fields are refused with their status; others are served after them"
 }

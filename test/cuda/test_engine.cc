@@ -22,6 +22,8 @@ struct Answer {
     Integers prompt, ids;
     Floats logprob, processed;
     float temperature;
+    Floats scored; // of the prompt
+    std::vector<Candidate> top;
 };
 
 static std::vector<Pending> requests()
@@ -87,9 +89,18 @@ class Generator
             ok(engine_step(engine));
             while (engine_next(engine, &r)) {
                 const Pending &a = all[r.tag];
-                answers[r.tag * 3 + (size_t)r.sample] = {
-                    a.prompt, Integers(r.ids, r.ids + r.count), Floats(r.logprob, r.logprob + r.count),
-                    Floats(r.processed, r.processed + r.count), a.request.temperature == 0 ? 1 : a.request.temperature};
+                answers[r.tag * 3 + (size_t)r.sample] = {a.prompt,
+                                                         Integers(r.ids, r.ids + r.count),
+                                                         Floats(r.logprob, r.logprob + r.count),
+                                                         Floats(r.processed, r.processed + r.count),
+                                                         a.request.temperature == 0 ? 1 : a.request.temperature,
+                                                         {},
+                                                         {}};
+                Answer &answer = answers[r.tag * 3 + (size_t)r.sample];
+                if (r.prompt_logprob != NULL)
+                    answer.scored.assign(r.prompt_logprob, r.prompt_logprob + a.prompt.size());
+                if (r.top != NULL)
+                    answer.top.assign(r.top, r.top + r.count * a.request.top);
             }
         }
         return answers;
@@ -197,6 +208,59 @@ static void decoding_runs_as_a_graph()
         failed("%d of %d passes were graphs", (int)s.graph_passes, (int)s.passes);
 }
 
+// Candidates fall, and none of them is less likely than a token that is not among them; the token's own is exact.
+static void check_candidates(const Answer &a, size_t wanted)
+{
+    for (size_t i = 0; i < a.ids.size(); i++) {
+        bool there = false;
+        for (size_t k = 0; k < wanted; k++) {
+            const Candidate &c = a.top[i * wanted + k];
+            there = there || c.id == a.ids[i];
+            if (c.id < 0 || c.id >= LIVE || (k > 0 && c.logprob > a.top[i * wanted + k - 1].logprob))
+                failed("candidate %d of token %d is %d, and more likely than the one before", (int)k, (int)i, c.id);
+            if (c.id == a.ids[i] && c.logprob != a.logprob[i])
+                failed("token %d is its own candidate with %.9g instead of %.9g", (int)i, c.logprob, a.logprob[i]);
+        }
+        if (!there && a.top[i * wanted + wanted - 1].logprob < a.logprob[i])
+            failed("token %d is likelier than its last candidate, and is none", (int)i);
+    }
+}
+
+static void prompts_are_scored_as_training_computes_them()
+{
+    const size_t wanted = 3;
+    std::vector<Pending> all = requests();
+    for (Pending &a : all)
+        a.request.samples = 1;
+    Generator plain(settings.gpu ? limits_of(2048, 128, 2000) : limits_of(256, 20, 80));
+    std::vector<Answer> answers = plain.run(all), prompts;
+    for (Pending &a : all) {
+        a.request.score = true;
+        a.request.top = (int32_t)wanted;
+    }
+    CacheLimits limits = limits_of(50, 9, settings.gpu ? 60 : 6);
+    limits.rows += 16;
+    limits.whole = 11;
+    Generator scoring(limits);
+    std::vector<Answer> scored = scoring.run(all);
+    for (size_t i = 0; i < scored.size(); i++) {
+        const Answer &a = scored[i];
+        check_same(text("tokens of sample %d, scored", (int)i), a.ids, answers[i].ids);
+        check_same(text("log-probabilities of sample %d, scored", (int)i), a.logprob, answers[i].logprob);
+        check_candidates(a, wanted);
+        if (a.prompt.size() > 1)
+            prompts.push_back({{a.prompt[0]},
+                               Integers(a.prompt.begin() + 1, a.prompt.end()),
+                               Floats(a.scored.begin() + 1, a.scored.end()),
+                               {},
+                               1,
+                               {},
+                               {}});
+    }
+    plain.check_all(prompts);
+}
+
 extern const Tests engine_tests;
 const Tests engine_tests = {{"engine_records_what_training_computes", what_is_recorded_is_what_training_computes},
+                            {"engine_scores_prompts", prompts_are_scored_as_training_computes_them},
                             {"engine_decodes_as_a_graph", decoding_runs_as_a_graph}};
