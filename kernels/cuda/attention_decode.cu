@@ -10,14 +10,14 @@
 // of them turn the scores into weights for themselves, each weighs a quarter of the values' columns. A sequence of one
 // segment is done then; the sums of several wait in the workspace for merge_segments.
 //
-// What is shared is a launch of its own. Where sequences share the beginning of a segment only, their sums (m, l and the
-// weighted values, in fp32) lie in the workspace then, and the second launch goes on from them with each sequence's own
-// pages: it is the same chain, stopped between two blocks.
+// What is shared is a launch of its own. Where sequences share the beginning of a segment only, their sums (m, l and
+// the weighted values, in fp32) lie in the workspace then, and the second launch goes on from them with each sequence's
+// own pages: it is the same chain, stopped between two blocks.
 //
 // Limit: the bytes of keys and values, read once. While a block of keys is multiplied its values are under way, and the
 // next keys during the values; two blocks fit a multiprocessor, 140 KB in flight. On an H200 81 to 91% of the copy's
-// bandwidth with 64 sequences and more, before pages were read for several sequences; no card has run that yet. On Hopper
-// pages come in otherwise (hopper_decode.cu).
+// bandwidth with 64 sequences and more, before pages were read for several sequences; no card has run that yet. On
+// Hopper pages come in otherwise (hopper_decode.cu).
 #include "kernels/cuda/attention_decode.cuh"
 #include "kernels/cuda/hopper.h"
 #include <assert.h>

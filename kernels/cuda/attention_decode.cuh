@@ -1,5 +1,5 @@
-// What attention's two kernels for decoding share, which get the same pages to shared memory in two ways: what a piece of
-// work is (attention_decode.cu), where its rows and their sums lie, and what a warp does with scores.
+// What attention's two kernels for decoding share, which get the same pages to shared memory in two ways: what a piece
+// of work is (attention_decode.cu), where its rows and their sums lie, and what a warp does with scores.
 #ifndef KERNELS_CUDA_ATTENTION_DECODE_CUH
 #define KERNELS_CUDA_ATTENTION_DECODE_CUH
 

@@ -64,7 +64,7 @@ const int64_t ANY_ROWS = (int64_t)1 << 31; // of pages, which know their number 
 void describe_tensor(CUtensorMap *map, const element *start, int64_t rows, int64_t heads, int64_t width, int box_rows,
                      int box_heads);
 
-// Rows of pages (attention's forward pass over pages): boxes of KEY_BLOCK rows and 64 columns, which lie as a tile does.
+// Rows of pages: boxes of KEY_BLOCK rows and 64 columns, which lie in a page as a tile does.
 void describe_pages(CUtensorMap *map, const element *start, int64_t width);
 
 void describe_matrix(CUtensorMap *map, const element *start, int64_t rows, int64_t columns, int64_t pitch,

@@ -34,8 +34,8 @@ template <int Pending> __device__ inline void cp_async_wait()
 }
 
 // Four 8x8 matrices of 16-bit numbers; lane i gives the address of row i % 8 of matrix i / 8 (16 bytes, 16-byte
-// aligned), or its shared address. Lane i receives, of each matrix, row i / 4, columns 2·(i % 4) and the next; _trans: column i / 4, rows 2·(i
-// % 4) and the next.
+// aligned), or its shared address. Lane i receives, of each matrix, row i / 4, columns 2·(i % 4) and the next; _trans:
+// column i / 4, rows 2·(i % 4) and the next.
 __device__ inline void ldmatrix_x4(uint32_t r[4], uint32_t row)
 {
     asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];\n"

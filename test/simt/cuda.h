@@ -1,5 +1,6 @@
 // Stands in for the toolkit's cuda.h: what is needed to describe a tensor to TMA, for tensors of bf16 in three
-// dimensions with the swizzle of 128 bytes, or without one. The description is laid out as nobody else's; a kernel only hands it on.
+// dimensions with the swizzle of 128 bytes, or without one. The description is laid out as nobody else's; a kernel only
+// hands it on.
 #ifndef SIMT_CUDA_H
 #define SIMT_CUDA_H
 
