@@ -117,6 +117,10 @@ const Kernels *kernels_for_plan(const char *device);
 
 static inline int64_t ceil_divide(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
+// How many chains of NORM_ROWS rows a sum over rows begins with, and the floats of its `partial`, a row for each chain.
+static inline int64_t row_groups(int64_t rows) { return ceil_divide(rows, NORM_ROWS); }
+static inline int64_t partial_floats(int64_t rows, int64_t columns) { return row_groups(rows) * columns; }
+
 #ifdef __cplusplus
 }
 #endif

@@ -87,9 +87,10 @@ OPERATION(void, embedding_backward, (Stream *s, float *dtable, Tensor dy, const 
           (s, dtable, dy, ids, scratch))
 
 // ---- rows:  gather: y[n] = x[rows[n]];  scatter: dx[rows[n]] = dy[n], every other row zero; rows ascend, none twice
-// A bias under a matrix product (which then adds):  fill: every row of y = row;  its gradient, sum: drow += Σ dy[t],
-// in groups of NORM_ROWS rows ascending, then the groups, from zero.
-// y, dy (T, N); row (1, N); drow (N); partial (ceil(T / NORM_ROWS), N) is scratch.
+// A bias under a matrix product (which then adds):  fill: every row of y = row;  its gradient, sum: drow += Σ dy[t].
+// Every sum over rows here and in the norms: chains of NORM_ROWS rows, then chains of NORM_GROUPS of these, then one
+// chain of those, all ascending from zero; that is added once.
+// y, dy (T, N); row (1, N); drow (N); partial (ceil(T / NORM_ROWS), N), which is partial_floats(T, N), is scratch.
 
 OPERATION(void, rows_gather, (Stream *s, Tensor y, Tensor x, const int32_t *rows), (s, y, x, rows))
 OPERATION(void, rows_scatter, (Stream *s, Tensor dx, Tensor dy, const int32_t *rows), (s, dx, dy, rows))
@@ -105,7 +106,7 @@ OPERATION(void, rows_sum, (Stream *s, float *drow, float *partial, Tensor dy), (
 // x, residual, sum, y (T, C); weight (1, C); rstd (T). residual.data may be NULL. sum is rounded before the norm reads
 // it. The mean: CPU 16 lanes, then one tree; CUDA one tree.
 // backward: dx = dsum + the norm's own gradient (dsum: what arrives at sum on another path, .data may be NULL; dx may
-// be dsum). dweight (C) gets groups of NORM_ROWS rows ascending; partial (ceil(T / NORM_ROWS), C) is its scratch.
+// be dsum). dweight (C) += a sum over rows as rows_sum's; partial (ceil(T / NORM_ROWS), C) is its scratch.
 
 OPERATION(void, rmsnorm_forward,
           (Stream *s, Tensor y, Tensor sum, float *rstd, Tensor x, Tensor residual, Tensor weight, float epsilon),
@@ -120,9 +121,8 @@ OPERATION(void, rmsnorm_backward,
 // head is not rounded before weight and rotation: one rounding for all of it.
 //
 // x, y (T, h, D), h being H or Hkv; weight (1, D); rstd (T, h); cosine, sine (P, D/2) fp32 tables from rope_table;
-// positions (T), all < P. backward: dx may be dy. dweight (D), partial (ceil(T / NORM_ROWS), h·D): the rows summed are
-// heads, a token's ascending. CPU: one chain over NORM_ROWS tokens, then these groups. CUDA: one over NORM_ROWS heads,
-// then those of NORM_ROWS tokens, then these groups; all from zero.
+// positions (T), all < P. backward: dx may be dy. dweight (D) += a sum over rows as rows_sum's, the rows being the T·h
+// heads, a token's side by side; partial (ceil(T·h / NORM_ROWS), D) is its scratch.
 // Without a norm (weight.data NULL) it is the rotation alone: y may be x, and rstd, dweight, partial and going back x
 // are not touched.
 

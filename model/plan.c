@@ -109,7 +109,7 @@ static bool plan_backward(Model *m)
     TRY(arena_add(arena, "gradients of activations", &a->delta, T * c->heads, sizeof(float)));
     TRY(arena_add(arena, "gradients of activations", &a->dlogprob, N, sizeof(float)));
     TRY(arena_add(arena, "gradients of activations", &a->dentropy, N, sizeof(float)));
-    TRY(arena_add(arena, "partial sums", &a->partial, ceil_divide(T, NORM_ROWS) * widest, sizeof(float)));
+    TRY(arena_add(arena, "partial sums", &a->partial, partial_floats(T, widest), sizeof(float)));
     return arena_add(arena, "head: a micro-batch's weight gradient", &a->head_gradient, c->vocabulary * C,
                      sizeof(float));
 }

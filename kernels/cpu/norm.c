@@ -51,14 +51,25 @@ static void weight_gradient_row(float *partial, const float *dy, const float *x,
     }
 }
 
-// dweight += the partial sums of all groups, ascending from zero
-static void add_partials(float *dweight, const float *partial, int64_t groups, int64_t width)
+// to (width) += the sum of all rows of `partial`, each of a group: chains of NORM_GROUPS of them, then these
+static void add_groups(float *to, const float *partial, int64_t groups, int64_t width)
 {
-    for (int64_t c = 0; c < width; c++) {
-        float sum = 0;
-        for (int64_t g = 0; g < groups; g++)
-            sum += partial[g * width + c];
-        dweight[c] += sum;
+#pragma omp parallel for schedule(static) if (groups * width > PARALLEL_ELEMENTS)
+    for (int64_t c = 0; c < width; c += 16) {
+        lanes16 all = lanes_set(0), sum = lanes_set(0), old = row_load(to, c, width, 0);
+        for (int64_t g = 0; g < groups; g++) {
+            lanes16 p = row_load(partial + g * width, c, width, 0);
+            if (g % NORM_GROUPS == 0)
+                sum = lanes_set(0);
+            EACH_PART (i)
+                sum.part[i] = sum.part[i] + p.part[i];
+            if (g + 1 == groups || (g + 1) % NORM_GROUPS == 0)
+                EACH_PART (i)
+                    all.part[i] = all.part[i] + sum.part[i];
+        }
+        EACH_PART (i)
+            old.part[i] = old.part[i] + all.part[i];
+        row_store(to, c, width, old);
     }
 }
 
@@ -87,7 +98,7 @@ static void cpu_rmsnorm_forward(Stream *s, Tensor y, Tensor sum, float *rstd, Te
 static void cpu_rmsnorm_backward(Stream *s, Tensor dx, float *dweight, float *partial, Tensor dy, Tensor dsum,
                                  Tensor sum, Tensor weight, const float *rstd)
 {
-    int64_t T = sum.rows, C = sum.columns, groups = ceil_divide(T, NORM_ROWS);
+    int64_t T = sum.rows, C = sum.columns, groups = row_groups(T);
 #pragma omp parallel for schedule(static)
     for (int64_t g = 0; g < groups; g++) {
         memset(partial + g * C, 0, (size_t)C * sizeof(float));
@@ -98,12 +109,12 @@ static void cpu_rmsnorm_backward(Stream *s, Tensor dx, float *dweight, float *pa
             norm_row_backward((float *)dx.data + t * C, d, straight, x, weight.data, rstd[t], C);
         }
     }
-    add_partials(dweight, partial, groups, C);
+    add_groups(dweight, partial, groups, C);
 }
 
 static void cpu_rows_sum(Stream *s, float *drow, float *partial, Tensor dy)
 {
-    int64_t T = dy.rows, N = dy.columns, groups = ceil_divide(T, NORM_ROWS);
+    int64_t T = dy.rows, N = dy.columns, groups = row_groups(T);
 #pragma omp parallel for schedule(static)
     for (int64_t g = 0; g < groups; g++) {
         float *sum = partial + g * N;
@@ -112,7 +123,7 @@ static void cpu_rows_sum(Stream *s, float *drow, float *partial, Tensor dy)
             for (int64_t c = 0; c < N; c++)
                 sum[c] += ((const float *)dy.data)[t * N + c];
     }
-    add_partials(drow, partial, groups, N);
+    add_groups(drow, partial, groups, N);
 }
 
 static void cpu_rope_table(Stream *s, float *cosine, float *sine, int64_t positions, int64_t head_width, double theta)
@@ -176,7 +187,7 @@ static void cpu_qk_norm_rope_backward(Stream *s, Tensor dx, float *dweight, floa
                                       Tensor weight, const float *rstd, const float *cosine, const float *sine,
                                       const int32_t *positions, int64_t head_width)
 {
-    int64_t T = x.rows, D = head_width, heads = x.columns / D, half = D / 2, groups = ceil_divide(T, NORM_ROWS);
+    int64_t D = head_width, heads = x.columns / D, half = D / 2, rows = x.rows * heads, groups = row_groups(rows);
     if (weight.data == NULL) {
         rotate_heads(dx, dy, cosine, sine, positions, -1, D);
         return;
@@ -184,16 +195,14 @@ static void cpu_qk_norm_rope_backward(Stream *s, Tensor dx, float *dweight, floa
 #pragma omp parallel for schedule(static)
     for (int64_t g = 0; g < groups; g++) {
         memset(partial + g * D, 0, (size_t)D * sizeof(float));
-        for (int64_t t = g * NORM_ROWS; t < T && t < (g + 1) * NORM_ROWS; t++)
-            for (int64_t h = 0; h < heads; h++) {
-                int64_t at = (t * heads + h) * D;
-                const float *row = (const float *)x.data + at;
-                float *out = (float *)dx.data + at, r = rstd[t * heads + h];
-                rotate(out, (const float *)dy.data + at, cosine + positions[t] * half, sine + positions[t] * half, -1,
-                       half);
-                weight_gradient_row(partial + g * D, out, row, r, D);
-                norm_row_backward(out, out, NULL, row, weight.data, r, D);
-            }
+        for (int64_t row = g * NORM_ROWS; row < smaller(rows, (g + 1) * NORM_ROWS); row++) {
+            int64_t angle = positions[row / heads] * half;
+            const float *from = (const float *)x.data + row * D;
+            float *out = (float *)dx.data + row * D;
+            rotate(out, (const float *)dy.data + row * D, cosine + angle, sine + angle, -1, half);
+            weight_gradient_row(partial + g * D, out, from, rstd[row], D);
+            norm_row_backward(out, out, NULL, from, weight.data, rstd[row], D);
+        }
     }
-    add_partials(dweight, partial, groups, D);
+    add_groups(dweight, partial, groups, D);
 }

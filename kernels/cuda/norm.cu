@@ -6,17 +6,16 @@
 // bf16 takes 160. All of a thread's loads are under way before the first is used: 6 to 10 blocks of that width fit a
 // multiprocessor and have 50 to 100 KiB in flight. The row's sum is each thread's chain, then block_sum's tree.
 //
-// A block for each row cannot add rows in order, so the weight's gradient needs blocks of its own, which read dy and
-// sum again: a thread owns one vector of columns in one group of NORM_ROWS rows and walks down; 24 rows are in flight
-// to it by cp.async, which keeps them out of the registers and the compiler from waiting between them. As a kernel of
-// its own that read came from memory (H200: 46% of the copy for all of going backward). Now both kinds of blocks are
-// one launch, in an order that has the same rows read by both within 16 MB of each other (C = 2,560), a third of the
-// second cache: memory moves 4 elements per element, and only the cache moves 6.
+// Going backward a block has NORM_ROWS rows, one after the other, because the weight's gradient adds them in order: each
+// thread keeps its columns' chains in registers while it writes dx, so that dy and sum are read once. What a thread
+// reads of the next rows is on its way by cp.async to places in shared memory that nobody else looks at: in bf16 three
+// rows, 45 KiB for C = 2,560, of which three blocks fit a multiprocessor. The chains of the groups, 4 bytes for 32 rows
+// (1% of what moves), are added by a second kernel, whose threads take NORM_GROUPS groups each.
 //
 // A bias's gradient is summed in the same way, and moves 1 element per element.
 //
-// Limit: memory. Of Qwen3-4B, 4,096 tokens, on an H200: forward 73% of the copy's bandwidth (89% with a residual),
-// backward 44%: a launch costs 4 of the 13 to 44 us, and the second read was meant to be the second cache's (25 us).
+// Limit: memory. Of Qwen3-4B, 4,096 tokens, on an H200: forward 73% of the copy's bandwidth (89% with a residual), a
+// launch being 4 of its 13 to 22 us. Backward in one pass has not run on a card.
 #include "kernels/cuda/element.cuh"
 #include "kernels/cuda/operations.h"
 #include "kernels/cuda/reduce.cuh"
@@ -29,8 +28,10 @@ enum {
     VECTORS = 2,
     ELEMENTS = VECTORS * LANES,
     MOST_THREADS = 8192 / ELEMENTS,
+    STAGES = LANES / 2, // rows of a block in shared memory: of 8,192 columns, three arrays' are 192 KiB
+    AHEAD = STAGES - 1,
     COLUMN_THREADS = 32,
-    ROWS_IN_FLIGHT = 24
+    ROWS_AT_ONCE = 16
 };
 
 // A thread's part of a row: vector i starts at column (i·threads + thread)·LANES. Behind the row's end there are zeros,
@@ -93,25 +94,48 @@ static __global__ void __launch_bounds__(MOST_THREADS)
     write_row(y + at, total, C);
 }
 
-// ---- sums over rows: groups of NORM_ROWS rows, ascending, into a row of `partial` each, then these from zero
+// ---- sums over rows: chains of NORM_ROWS rows into a row of `partial` each, chains of NORM_GROUPS of these, then those
 
-// dweight (width) += the partial sums of all groups. A thread owns a column; its reads do not wait for each other.
-static __global__ void __launch_bounds__(32)
-    add_partials_kernel(float *dweight, const float *partial, int64_t groups, int64_t width)
+enum { FOLDED_COLUMNS = 8, MOST_FOLDED = 128 };
+
+// A thread has one chain of a column; the first FOLDED_COLUMNS threads then add the chains, ascending. How many run side
+// by side changes no bit.
+static __global__ void __launch_bounds__(FOLDED_COLUMNS *MOST_FOLDED)
+    fold_groups(float *to, const float *partial, int64_t groups, int64_t width)
 {
-    int64_t c = (int64_t)blockIdx.x * 32 + threadIdx.x;
-    if (c >= width)
-        return;
-    float sum = 0;
-#pragma unroll 32
-    for (int64_t g = 0; g < groups; g++)
-        sum += partial[g * width + c];
-    dweight[c] += sum;
+    SHARED(float, sums, FOLDED_COLUMNS *MOST_FOLDED);
+    int column = (int)threadIdx.x % FOLDED_COLUMNS, chains = (int)blockDim.x / FOLDED_COLUMNS;
+    int64_t c = (int64_t)blockIdx.x * FOLDED_COLUMNS + column;
+    float all = 0;
+    for (int64_t first = 0; first < groups; first += chains * NORM_GROUPS) {
+        int64_t start = first + (int)threadIdx.x / FOLDED_COLUMNS * NORM_GROUPS;
+        int count = start >= groups ? 0 : groups - start < NORM_GROUPS ? (int)(groups - start) : (int)NORM_GROUPS;
+        float sum = 0, terms[NORM_GROUPS]; // all on their way at once; those that are not there are zeros
+#pragma unroll
+        for (int g = 0; g < NORM_GROUPS; g++)
+            terms[g] = g < count ? partial[(start + g) * width + c] : 0;
+#pragma unroll
+        for (int g = 0; g < NORM_GROUPS; g++)
+            sum += terms[g];
+        sums[threadIdx.x] = sum;
+        __syncthreads();
+        int64_t left = (groups - first + NORM_GROUPS - 1) / NORM_GROUPS;
+        int added = threadIdx.x >= FOLDED_COLUMNS ? 0 : left < chains ? (int)left : chains;
+#pragma unroll 16
+        for (int i = 0; i < added; i++)
+            all += sums[i * FOLDED_COLUMNS + column];
+        __syncthreads();
+    }
+    if (threadIdx.x < FOLDED_COLUMNS)
+        to[c] += all;
 }
 
-static inline void add_partials(Stream *s, float *dweight, const float *partial, int64_t groups, int64_t width)
+void add_groups(Stream *s, float *to, const float *partial, int64_t groups, int64_t width)
 {
-    launch(s, ceil_divide(width, 32), 32, 0, add_partials_kernel, dweight, partial, groups, width);
+    assert(width % FOLDED_COLUMNS == 0);
+    int64_t chains = ceil_divide(groups, 4 * NORM_GROUPS) * 4, most = MOST_FOLDED; // fours: whole warps
+    chains = chains < 4 ? 4 : chains > most ? most : chains;
+    launch(s, width / FOLDED_COLUMNS, FOLDED_COLUMNS * chains, 0, fold_groups, to, partial, groups, width);
 }
 
 // ---- backward: what arrives, what the forward pass left, and what is asked for; T rows of C
@@ -124,111 +148,109 @@ typedef struct Backward {
     int64_t T, C;
 } Backward;
 
-// dx = rstd · (dy·w - n · mean(dy·w·n)) with n = sum · rstd in fp32, not rounded; added to dsum where there is one
-__device__ inline void backward_row(const Backward &b, int64_t t, float *scratch)
+enum Arriving { DY, SUM, DSUM, ARRAYS };
+
+// This thread's vector i of one array's row
+__device__ inline element *ring_place(int row, int array, int i)
 {
-    int C = (int)b.C;
-    int64_t at = t * C;
-    float r = b.rstd[t], dot = 0, gradient[ELEMENTS];
-    Row d = read_row(b.dy + at, C), a = read_row(b.sum + at, C), straight, w;
-    if (b.dsum != NULL)
-        straight = read_row(b.dsum + at, C);
-    w = read_row(b.weight, C);
+    int place = ((row % STAGES * ARRAYS + array) * VECTORS + i) * (int)blockDim.x + (int)threadIdx.x;
+    return dynamic_shared<element>() + place * LANES;
+}
+
+__device__ inline void fetch_row(const Backward &b, int64_t first, int row, int rows)
+{
+    const element *const arrays[ARRAYS] = {b.dy, b.sum, b.dsum};
 #pragma unroll
-    for (int i = 0; i < ELEMENTS; i++)
-        dot = fmaf(d.at(i) * w.at(i), a.at(i) * r, dot);
-    float mean = block_sum(dot, scratch) / (float)C;
+    for (int array = 0; array < ARRAYS; array++)
+#pragma unroll
+        for (int i = 0; i < VECTORS && row < rows && arrays[array] != NULL; i++)
+            cp_async_16(ring_place(row, array, i), arrays[array] + (first + row) * b.C + Row::column(i),
+                        Row::column(i) < b.C);
+    cp_async_commit();
+}
+
+__device__ inline Row fetched_row(int row, int array)
+{
+    Row r;
+#pragma unroll
+    for (int i = 0; i < VECTORS; i++)
+        r.words[i] = load_words(ring_place(row, array, i));
+    return r;
+}
+
+// dx = rstd · (dy·w - n · mean(dy·w·n)) with n = sum · rstd in fp32, not rounded; added to dsum where there is one. And
+// each column's chain of dy · n goes one row further.
+__device__ inline void backward_row(const Backward &b, int64_t first, int row, float r, const Row &w,
+                                    float chain[ELEMENTS], float *scratch)
+{
+    float dot = 0, gradient[ELEMENTS];
+    Row d = fetched_row(row, DY), a = fetched_row(row, SUM);
 #pragma unroll
     for (int i = 0; i < ELEMENTS; i++) {
+        dot = fmaf(d.at(i) * w.at(i), a.at(i) * r, dot);
+        chain[i] = fmaf(d.at(i), a.at(i) * r, chain[i]);
+    }
+    float mean = block_sum(dot, scratch) / (float)b.C;
+#pragma unroll
+    for (int i = 0; i < ELEMENTS; i++)
         gradient[i] = r * fmaf(-(a.at(i) * r), mean, d.at(i) * w.at(i));
-        gradient[i] = b.dsum != NULL ? straight.at(i) + gradient[i] : gradient[i];
+    if (b.dsum != NULL) {
+        Row straight = fetched_row(row, DSUM);
+#pragma unroll
+        for (int i = 0; i < ELEMENTS; i++)
+            gradient[i] = straight.at(i) + gradient[i];
     }
-    write_row(b.dx + at, gradient, C);
+    write_row(b.dx + (first + row) * b.C, gradient, (int)b.C);
 }
 
-// Down `rows` rows of one vector of columns, of one array or two whose rows lie `pitch` apart: add(row, words of each
-// array) while ROWS_IN_FLIGHT rows are under way to the ring, each thread's to a place that nobody else reads.
-template <int ARRAYS, typename Add>
-__device__ inline void walk_rows(element *ring, const element *const (&arrays)[ARRAYS], int64_t pitch, int rows,
-                                 Add add)
+// Block g has the rows of group g, and writes row g of partial (groups, C).
+static __global__ void __launch_bounds__(MOST_THREADS) backward_rows(Backward b)
 {
-    auto place = [=](int row, int array) {
-        return ring + ((row % ROWS_IN_FLIGHT * ARRAYS + array) * COLUMN_THREADS + (int)threadIdx.x) * LANES;
-    };
-    for (int row = 1 - ROWS_IN_FLIGHT; row < rows; row++) {
-        int ahead = row + ROWS_IN_FLIGHT - 1;
-#pragma unroll
-        for (int i = 0; i < ARRAYS; i++)
-            cp_async_16(place(ahead, i), arrays[i] + ahead * pitch, ahead < rows);
-        cp_async_commit();
-        if (row < 0)
-            continue;
-        cp_async_wait<ROWS_IN_FLIGHT - 1>();
-        Words words[ARRAYS];
-#pragma unroll
-        for (int i = 0; i < ARRAYS; i++)
-            words[i] = load_words(place(row, i));
-        add(row, words);
-    }
-    cp_async_wait<0>();
-}
-
-// partial (groups, C): its row `group` gets that group's chains of dy · n, for a slab of columns. By a warp.
-__device__ inline void weight_columns(const Backward &b, int64_t group, int slab, element *ring, float *scales)
-{
-    int64_t first = group * NORM_ROWS, C = b.C, c = ((int64_t)slab * COLUMN_THREADS + threadIdx.x) * LANES;
-    int rows = b.T - first < NORM_ROWS ? (int)(b.T - first) : (int)NORM_ROWS;
-    for (int i = (int)threadIdx.x; i < rows; i += COLUMN_THREADS)
-        scales[i] = b.rstd[first + i];
-    __syncwarp();
-    if (c >= C)
-        return;
-    float chain[LANES] = {};
-    walk_rows<2>(ring, {b.dy + first * C + c, b.sum + first * C + c}, C, rows, [&](int row, const Words words[2]) {
-#pragma unroll
-        for (int i = 0; i < LANES; i++)
-            chain[i] = fmaf(widen(words[0], i), widen(words[1], i) * scales[row], chain[i]);
-    });
-    store_floats(b.partial + group * C + c, chain);
-}
-
-// Blocks start in the order of their numbers: first the slabs of LEAD groups, then of each group its rows and the slabs
-// of the group LEAD further on. A group's slabs take two or three times as long as a row, and end before the last rows.
-enum { LEAD = 6 };
-
-static __global__ void __launch_bounds__(MOST_THREADS) backward_rows_and_slabs(Backward b, int slabs)
-{
-    SHARED(element, ring, ROWS_IN_FLIGHT * 2 * COLUMN_THREADS * LANES);
     SHARED(float, scales, NORM_ROWS);
     SHARED(float, scratch, 32);
-    int block = (int)blockIdx.x - LEAD * slabs, of_group = NORM_ROWS + slabs;
-    int64_t group = block < 0 ? (int)blockIdx.x / slabs : block / of_group;
-    int place = block < 0 ? (int)blockIdx.x % slabs : block % of_group, slab = block < 0 ? place : place - NORM_ROWS;
-    if (slab < 0) {
-        if (group * NORM_ROWS + place < b.T)
-            backward_row(b, group * NORM_ROWS + place, scratch);
-        return;
+    int64_t first = (int64_t)blockIdx.x * NORM_ROWS;
+    int rows = b.T - first < NORM_ROWS ? (int)(b.T - first) : (int)NORM_ROWS;
+#pragma unroll
+    for (int row = 0; row < AHEAD; row++)
+        fetch_row(b, first, row, rows);
+    for (int i = (int)threadIdx.x; i < rows; i += (int)blockDim.x)
+        scales[i] = b.rstd[first + i];
+    Row w = read_row(b.weight, (int)b.C);
+    float chain[ELEMENTS] = {};
+    __syncthreads();
+    for (int row = 0; row < rows; row++) {
+        fetch_row(b, first, row + AHEAD, rows);
+        cp_async_wait<AHEAD>();
+        backward_row(b, first, row, scales[row], w, chain, scratch);
     }
-    group += block < 0 ? 0 : LEAD;
-    if (group * NORM_ROWS < b.T && threadIdx.x < COLUMN_THREADS)
-        weight_columns(b, group, slab, ring, scales);
+    cp_async_wait<0>();
+#pragma unroll
+    for (int i = 0; i < VECTORS; i++)
+        if (Row::column(i) < b.C)
+            store_floats(b.partial + blockIdx.x * b.C + Row::column(i), chain + i * LANES);
 }
 
-// partial (groups, N): row blockIdx.x gets the sums of that group's rows
+// ---- a bias
+
+// partial (groups, N): row blockIdx.x gets the sums of that group's rows. A thread has one vector of columns.
 static __global__ void __launch_bounds__(COLUMN_THREADS)
     sum_columns(float *partial, const element *dy, int64_t T, int64_t N)
 {
-    SHARED(element, ring, ROWS_IN_FLIGHT * COLUMN_THREADS * LANES);
     int64_t first = (int64_t)blockIdx.x * NORM_ROWS, c = ((int64_t)blockIdx.y * COLUMN_THREADS + threadIdx.x) * LANES;
-    int rows = T - first < NORM_ROWS ? (int)(T - first) : (int)NORM_ROWS;
     if (c >= N)
         return;
     float chain[LANES] = {};
-    walk_rows<1>(ring, {dy + first * N + c}, N, rows, [&](int, const Words words[1]) {
+    for (int64_t t = first; t < first + NORM_ROWS; t += ROWS_AT_ONCE) {
+        Words words[ROWS_AT_ONCE];
 #pragma unroll
-        for (int i = 0; i < LANES; i++)
-            chain[i] += widen(words[0], i);
-    });
+        for (int row = 0; row < ROWS_AT_ONCE; row++)
+            words[row] = load_words_or_zeros(dy + (t + row) * N + c, t + row < T);
+#pragma unroll
+        for (int row = 0; row < ROWS_AT_ONCE; row++)
+#pragma unroll
+            for (int i = 0; i < LANES; i++)
+                chain[i] += widen(words[row], i);
+    }
     store_floats(partial + blockIdx.x * N + c, chain);
 }
 
@@ -249,21 +271,22 @@ void rmsnorm_forward(Stream *s, Tensor y, Tensor sum, float *rstd, Tensor x, Ten
 void rmsnorm_backward(Stream *s, Tensor dx, float *dweight, float *partial, Tensor dy, Tensor dsum, Tensor sum,
                       Tensor weight, const float *rstd)
 {
-    int64_t T = sum.rows, C = sum.columns, groups = ceil_divide(T, NORM_ROWS);
-    int64_t slabs = ceil_divide(C, COLUMN_THREADS * LANES), blocks = LEAD * slabs + groups * (NORM_ROWS + slabs);
-    assert((uintptr_t)partial % 16 == 0 && blocks <= INT32_MAX);
+    int64_t T = sum.rows, C = sum.columns, groups = row_groups(T);
+    dim3 threads = threads_for(C);
+    size_t ring = sizeof(Words) * STAGES * ARRAYS * VECTORS * threads.x;
+    assert((uintptr_t)partial % 16 == 0 && groups <= INT32_MAX);
     Backward b = {elements(dx), partial, elements(dy), elements(dsum), elements(sum), elements(weight), rstd, T, C};
-    launch(s, T == 0 ? 0 : blocks, threads_for(C), 0, backward_rows_and_slabs, b, (int)slabs);
-    add_partials(s, dweight, partial, groups, C);
+    launch(s, groups, threads, ring, backward_rows, b);
+    add_groups(s, dweight, partial, groups, C);
 }
 
 void rows_sum(Stream *s, float *drow, float *partial, Tensor dy)
 {
-    int64_t T = dy.rows, N = dy.columns, groups = ceil_divide(T, NORM_ROWS);
+    int64_t T = dy.rows, N = dy.columns, groups = row_groups(T);
     assert(N % LANES == 0 && (uintptr_t)partial % 16 == 0);
     dim3 grid(groups, ceil_divide(N, COLUMN_THREADS * LANES));
     launch(s, grid, COLUMN_THREADS, 0, sum_columns, partial, elements(dy), T, N);
-    add_partials(s, drow, partial, groups, N);
+    add_groups(s, drow, partial, groups, N);
 }
 
 } // namespace PRECISION

@@ -63,6 +63,10 @@ bool product_choose(void);
 const char *product_maker(void);      // for people
 const char *product_own_shapes(void); // likewise: Kernels.own_products
 
+// norm.cu: to (width) += the sum of the rows of partial (groups, width), as the last two steps of a sum over rows have
+// it. width a multiple of 8
+void add_groups(Stream *s, float *to, const float *partial, int64_t groups, int64_t width);
+
 void attention_decode(Stream *s, Tensor out, float *logsumexp, Tensor q,
                       const Attention *a); // sequences with one new token
 

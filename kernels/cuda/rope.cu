@@ -169,19 +169,14 @@ static __global__ void __launch_bounds__(BLOCK) rotate_heads(element *y, const e
 // ---- backward
 //
 // dx of a head needs all of its columns at once, the weight's gradient all heads of a column one after the other. A
-// block has NORM_ROWS heads that lie side by side in memory, of few tokens, and takes them a tile at a time, as many
+// block has BLOCK_ROWS heads that lie side by side in memory, of few tokens, and takes them a tile at a time, as many
 // heads as its threads hold (D = 128: 16, fp32 build: 8). Row by row the threads turn d back, write dx, and lay d and n
-// down in shared memory; then, column by column, each of D adders continues its chain of d · n down the tile. What a
-// thread reads of its next three tiles is on its way by cp.async to places in shared memory that nobody else looks at:
-// 96 KiB in flight to a multiprocessor with four blocks. 20 instructions an element: under half its bytes' time.
-//
-// The order of the sum, then: the chain over NORM_ROWS heads, ascending, tokens first; those of NORM_ROWS tokens, which
-// are as many as a token has heads; then the groups of tokens. It follows from the shape alone, and no chain is longer
-// than the CPU's.
-//
-// partial (ceil(T·h / NORM_ROWS), D), in what kernels/operations.h has as (ceil(T / NORM_ROWS), h·D)
+// down in shared memory; then, column by column, each of D adders continues its chain of d · n down the tile, and
+// begins a new one behind NORM_ROWS heads. What a thread reads of its next three tiles is on its way by cp.async to
+// places in shared memory that nobody else looks at: 96 KiB in flight to a multiprocessor with four blocks. 20
+// instructions an element: under half its bytes' time.
 
-enum { BACK_THREADS = 128, STAGES = 4, FOLDED_COLUMNS = 8, FOLDED_GROUPS = 32 };
+enum { BACK_THREADS = 128, STAGES = 4, BLOCK_ROWS = 128 };
 
 // A thread's share of Σ d·w·n, with n = x · rstd
 __device__ inline float norm_dot(const Floats &d, const Pairs &w, const Pairs &x, float r)
@@ -200,10 +195,12 @@ template <int D> struct Back {
     enum {
         GROUP = Head<D>::GROUP,
         ROWS = BACK_THREADS / GROUP, // of a tile
-        TILES = NORM_ROWS / ROWS,
+        TILES = BLOCK_ROWS / ROWS,
+        GROUP_TILES = NORM_ROWS / ROWS,
         PITCH = GROUP * LANES * 4 // floats in a row of terms: d and n of its columns
     };
-    static_assert(D <= BACK_THREADS && NORM_ROWS % ROWS == 0, "an adder for each column, and whole tiles");
+    static_assert(D <= BACK_THREADS && NORM_ROWS % ROWS == 0 && BLOCK_ROWS % NORM_ROWS == 0,
+                  "an adder for each column, and whole tiles");
 };
 
 // This thread's place in the ring for a tile: a vector of each half of dy, then of x
@@ -266,12 +263,12 @@ static __global__ void __launch_bounds__(BACK_THREADS, 4)
     turn_back_heads(element *dx, float *partial, const element *dy, const element *x, const element *weight,
                     const float *rstd, Heads h)
 {
-    enum { ROWS = Back<D>::ROWS, TILES = Back<D>::TILES, AHEAD = STAGES - 1 };
+    enum { ROWS = Back<D>::ROWS, TILES = Back<D>::TILES, GROUP_TILES = Back<D>::GROUP_TILES, AHEAD = STAGES - 1 };
     SHARED(element, ring, STAGES * 4 * BACK_THREADS * LANES);
     SHARED(float, terms, ROWS *Back<D>::PITCH);
-    int thread = (int)threadIdx.x, in_tile = thread / Back<D>::GROUP, row = (int)blockIdx.x * NORM_ROWS + in_tile;
-    int left =
-        min((int)NORM_ROWS, h.rows - (int)blockIdx.x * NORM_ROWS) - in_tile; // this thread has row 0, ROWS .. below it
+    int thread = (int)threadIdx.x, in_tile = thread / Back<D>::GROUP, row = (int)blockIdx.x * BLOCK_ROWS + in_tile;
+    int left = min((int)BLOCK_ROWS, h.rows - (int)blockIdx.x * BLOCK_ROWS) -
+               in_tile; // this thread has row 0, ROWS .. below it
     int token = row / h.heads, head = row % h.heads, more_tokens = ROWS / h.heads, more_heads = ROWS % h.heads;
     int64_t at = (int64_t)row * D + Head<D>::column();
     dx += at;
@@ -307,6 +304,12 @@ static __global__ void __launch_bounds__(BACK_THREADS, 4)
         __syncthreads();
         if (thread < D)
             chain = continue_chain<D>(chain, terms + thread * 2);
+        if ((tile + 1) % GROUP_TILES == 0) {
+            int64_t group = (int64_t)blockIdx.x * (BLOCK_ROWS / NORM_ROWS) + tile / GROUP_TILES;
+            if (thread < D && group * NORM_ROWS < h.rows)
+                partial[group * D + column_at<D>(thread)] = chain;
+            chain = 0;
+        }
         r = next_r;
         left -= ROWS;
         dx += ROWS * D;
@@ -314,32 +317,6 @@ static __global__ void __launch_bounds__(BACK_THREADS, 4)
         x += ROWS * D;
     }
     cp_async_wait<0>();
-    if (thread < D)
-        partial[(int64_t)blockIdx.x * D + column_at<D>(thread)] = chain;
-}
-
-// dweight (D) += partial (count, D): `heads` rows of it are a group of NORM_ROWS tokens. Each group is summed by a
-// thread of its own for each column, and the first FOLDED_COLUMNS threads add the groups.
-static __global__ void __launch_bounds__(FOLDED_COLUMNS *FOLDED_GROUPS)
-    fold_heads(float *dweight, const float *partial, int count, int heads, int width)
-{
-    SHARED(float, sums, FOLDED_GROUPS *FOLDED_COLUMNS);
-    int in_block = (int)threadIdx.x % FOLDED_COLUMNS, c = (int)blockIdx.x * FOLDED_COLUMNS + in_block;
-    float all = 0;
-    for (int first = 0; first < count; first += FOLDED_GROUPS * heads) {
-        int start = first + (int)threadIdx.x / FOLDED_COLUMNS * heads, end = min(start + heads, count);
-        float sum = 0;
-#pragma unroll 16
-        for (int g = start; g < end; g++)
-            sum += partial[(int64_t)g * width + c];
-        sums[threadIdx.x] = sum;
-        __syncthreads();
-        for (int g = 0; g < FOLDED_GROUPS && threadIdx.x < FOLDED_COLUMNS && first + g * heads < count; g++)
-            all += sums[g * FOLDED_COLUMNS + in_block];
-        __syncthreads();
-    }
-    if (threadIdx.x < FOLDED_COLUMNS)
-        dweight[c] += all;
 }
 
 // ---- what the backend calls
@@ -377,10 +354,9 @@ static void backward(Stream *s, Tensor dx, float *dweight, float *partial, Tenso
         rotate<D>(s, dx, dy, h, -1);
         return;
     }
-    int count = (int)ceil_divide(h.rows, NORM_ROWS);
-    launch(s, count, BACK_THREADS, 0, turn_back_heads<D>, elements(dx), partial, elements(dy), elements(x),
-           elements(weight), rstd, h);
-    launch(s, D / FOLDED_COLUMNS, FOLDED_COLUMNS * FOLDED_GROUPS, 0, fold_heads, dweight, partial, count, h.heads, D);
+    launch(s, ceil_divide(h.rows, BLOCK_ROWS), BACK_THREADS, 0, turn_back_heads<D>, elements(dx), partial, elements(dy),
+           elements(x), elements(weight), rstd, h);
+    add_groups(s, dweight, partial, row_groups(h.rows), D);
 }
 
 void qk_norm_rope_forward(Stream *s, Tensor y, float *rstd, Tensor x, Tensor weight, const float *cosine,

@@ -2,6 +2,29 @@
 // gradient of a norm's weight is, runs in groups.
 #include "kernels/naive/pieces.h"
 
+// ---- sums over rows: chains of NORM_ROWS rows, chains of NORM_GROUPS of these, and one of those, which is `all`. So
+// threads may share out the groups (and keep their sums in `partial`, which is idle here), and nothing depends on how
+// many they are.
+
+typedef struct RowsSum {
+    float chain, chains, all;
+} RowsSum;
+
+// `chain` has come to this with row number `row` of `rows`.
+static void end_row(RowsSum *sum, float chain, int64_t row, int64_t rows)
+{
+    bool last = row + 1 == rows;
+    sum->chain = chain;
+    if (last || (row + 1) % NORM_ROWS == 0) {
+        sum->chains += sum->chain;
+        sum->chain = 0;
+    }
+    if (last || (row + 1) % (NORM_ROWS * NORM_GROUPS) == 0) {
+        sum->all += sum->chains;
+        sum->chains = 0;
+    }
+}
+
 // ---- RMSNorm: y = weight · (x · rstd), rstd = 1 / sqrt(mean(x²) + epsilon). A row is a token's or a head's.
 
 static float norm_row(float *y, const float *x, const float *weight, float epsilon, int64_t width)
@@ -27,21 +50,15 @@ static void norm_row_backward(float *dx, const float *dy, const float *straight,
     }
 }
 
-// dweight[c] += Σ dy · n over all rows, `heads` for each of T tokens: a chain for NORM_ROWS tokens, then a chain of
-// these sums. So threads may share out the groups (and keep their sums in `partial`, which is idle here), and nothing
-// depends on how many they are.
-static void norm_weight_backward(float *dweight, const float *dy, const float *x, const float *rstd, int64_t T,
-                                 int64_t heads, int64_t width)
+// dweight[c] += Σ dy · n over all rows
+static void norm_weight_backward(float *dweight, const float *dy, const float *x, const float *rstd, int64_t rows,
+                                 int64_t width)
 {
     for (int64_t c = 0; c < width; c++) {
-        float total = 0;
-        for (int64_t first = 0; first < T; first += NORM_ROWS) {
-            float sum = 0;
-            for (int64_t row = first * heads; row < smaller(first + NORM_ROWS, T) * heads; row++)
-                sum = fmaf(dy[row * width + c], x[row * width + c] * rstd[row], sum);
-            total += sum;
-        }
-        dweight[c] += total;
+        RowsSum sum = {0};
+        for (int64_t row = 0; row < rows; row++)
+            end_row(&sum, fmaf(dy[row * width + c], x[row * width + c] * rstd[row], sum.chain), row, rows);
+        dweight[c] += sum.all;
     }
 }
 
@@ -63,7 +80,7 @@ static void rmsnorm_forward(Stream *s, Tensor y, Tensor sum, float *rstd, Tensor
 static void rmsnorm_backward(Stream *s, Tensor dx, float *dweight, float *partial, Tensor dy, Tensor dsum, Tensor sum,
                              Tensor weight, const float *rstd)
 {
-    norm_weight_backward(dweight, dy.data, sum.data, rstd, sum.rows, 1, sum.columns);
+    norm_weight_backward(dweight, dy.data, sum.data, rstd, sum.rows, sum.columns);
     for (int64_t t = 0; t < sum.rows; t++)
         norm_row_backward(row_of(dx, t), row_of(dy, t), dsum.data == NULL ? NULL : row_of(dsum, t), row_of(sum, t),
                           weight.data, rstd[t], sum.columns);
@@ -125,23 +142,19 @@ static void qk_norm_rope_backward(Stream *s, Tensor dx, float *dweight, float *p
     }
     if (weight.data == NULL)
         return;
-    norm_weight_backward(dweight, d, x.data, rstd, x.rows, heads, D);
+    norm_weight_backward(dweight, d, x.data, rstd, x.rows * heads, D);
     for (int64_t row = 0; row < x.rows * heads; row++)
         norm_row_backward(d + row * D, d + row * D, NULL, (const float *)x.data + row * D, weight.data, rstd[row], D);
 }
 
-// ---- a bias: drow[c] += Σ dy[t][c], in the same groups
+// ---- a bias: drow[c] += Σ dy[t][c]
 
 static void rows_sum(Stream *s, float *drow, float *partial, Tensor dy)
 {
     for (int64_t c = 0; c < dy.columns; c++) {
-        float total = 0;
-        for (int64_t first = 0; first < dy.rows; first += NORM_ROWS) {
-            float sum = 0;
-            for (int64_t t = first; t < smaller(first + NORM_ROWS, dy.rows); t++)
-                sum += row_of(dy, t)[c];
-            total += sum;
-        }
-        drow[c] += total;
+        RowsSum sum = {0};
+        for (int64_t t = 0; t < dy.rows; t++)
+            end_row(&sum, sum.chain + row_of(dy, t)[c], t, dy.rows);
+        drow[c] += sum.all;
     }
 }

@@ -123,7 +123,7 @@ static void add_bias(const Maker &m)
     });
     m.add("rows_sum", shape, all + 8.0 * (double)N, 0, [=](Memory &a) {
         Tensor dy = a.tensor(T, N, NORMAL);
-        float *drow = a.floats(N, NORMAL), *partial = a.empty_floats(ceil_divide(T, NORM_ROWS) * N);
+        float *drow = a.floats(N, NORMAL), *partial = a.empty_floats(partial_floats(T, N));
         return work(drow, N, [=] { k->rows_sum(NULL, drow, partial, dy); });
     });
 }
@@ -163,7 +163,7 @@ static void add_rmsnorm_backward(const Maker &m)
         Tensor dx = a.empty(T, C), dy = a.tensor(T, C, NORMAL), dsum = a.tensor(T, C, NORMAL),
                sum = a.tensor(T, C, NORMAL);
         Tensor w = a.tensor(1, C, NORMAL);
-        float *dweight = a.floats(C, NORMAL), *partial = a.empty_floats(ceil_divide(T, NORM_ROWS) * C);
+        float *dweight = a.floats(C, NORMAL), *partial = a.empty_floats(partial_floats(T, C));
         float *rstd = a.floats(T, POSITIVE);
         return work(dx, [=] { k->rmsnorm_backward(NULL, dx, dweight, partial, dy, dsum, sum, w, rstd); });
     });
@@ -183,7 +183,7 @@ static void add_qk_norm_rope(const Maker &m, const char *name, int64_t h)
     });
     m.add("qk_norm_rope_backward", shape, 3 * rows + sums + tables, 0, [=](Memory &a) {
         Tensor dx = a.empty(T, W), dy = a.tensor(T, W, NORMAL), x = a.tensor(T, W, NORMAL), w = a.tensor(1, D, NORMAL);
-        float *dweight = a.floats(D, NORMAL), *partial = a.empty_floats(ceil_divide(T, NORM_ROWS) * W);
+        float *dweight = a.floats(D, NORMAL), *partial = a.empty_floats(partial_floats(T, W));
         float *rstd = a.floats(T * h, POSITIVE), *cosine = a.floats(T * D / 2, NORMAL),
               *sine = a.floats(T * D / 2, NORMAL);
         int32_t *at = a.copy(multiples(T, 1));

@@ -12,6 +12,7 @@
 #define TEST_CUDA_APPROX_H
 
 #include "test/cuda/harness.h"
+#include <algorithm>
 #include <cmath>
 
 typedef std::vector<float> Floats;
@@ -23,6 +24,25 @@ struct Matrix {
 
     const float *row(int64_t r) const { return x.data() + r * columns; }
     float *row(int64_t r) { return x.data() + r * columns; }
+};
+
+// A sum over rows in the order that kernels/operations.h promises (rows_sum): its bits are promised too. `chain` is what
+// the next row's term is added to, or goes into a fused multiply-add with.
+struct RowsSum {
+    float chain = 0, chains = 0, all = 0;
+
+    void end_row(int64_t row, int64_t rows)
+    {
+        if ((row + 1) % NORM_ROWS == 0 || row + 1 == rows)
+            chains += chain, chain = 0;
+        if ((row + 1) % (NORM_ROWS * NORM_GROUPS) == 0 || row + 1 == rows)
+            all += chains, chains = 0;
+    }
+    static int64_t depth(int64_t rows) // additions that a term goes through, at most
+    {
+        return std::min<int64_t>(rows, NORM_ROWS) + std::min<int64_t>(row_groups(rows), NORM_GROUPS) +
+               ceil_divide(rows, NORM_ROWS * NORM_GROUPS);
+    }
 };
 
 float round_to_activation(float x); // to bf16, to nearest even, where that is the activation type

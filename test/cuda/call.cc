@@ -161,7 +161,7 @@ Matrix rows_fill(const Kernels *k, int64_t rows_of_y, const Matrix &row)
 Floats rows_sum(const Kernels *k, const Floats &before, const Matrix &dy)
 {
     Memory m(k);
-    float *drow = m.floats(before), *partial = m.floats_out(ceil_divide(dy.rows, NORM_ROWS) * dy.columns);
+    float *drow = m.floats(before), *partial = m.floats_out(partial_floats(dy.rows, dy.columns));
     k->rows_sum(NULL, drow, partial, m.elements(dy));
     return m.read(drow, (int64_t)before.size());
 }
@@ -186,7 +186,7 @@ NormGradients rmsnorm_backward(const Kernels *k, const Floats &before, const Mat
     Memory m(k);
     Tensor arriving = dsum != NULL ? m.elements(*dsum) : NONE,
            dx = in_place ? arriving : m.elements_out(sum.rows, sum.columns);
-    float *dweight = m.floats(before), *partial = m.floats_out(ceil_divide(sum.rows, NORM_ROWS) * sum.columns);
+    float *dweight = m.floats(before), *partial = m.floats_out(partial_floats(sum.rows, sum.columns));
     k->rmsnorm_backward(NULL, dx, dweight, partial, m.elements(dy), arriving, m.elements(sum), m.elements(weight),
                         m.floats(rstd));
     return NormGradients{m.read(dx), m.read(dweight, (int64_t)before.size())};
@@ -220,7 +220,7 @@ NormGradients qk_norm_rope_backward(const Kernels *k, const Floats &before, cons
     Memory m(k);
     int64_t D = weight.columns;
     Tensor arriving = m.elements(dy), dx = in_place ? arriving : m.elements_out(x.rows, x.columns);
-    float *dweight = m.floats(before), *partial = m.floats_out(ceil_divide(x.rows, NORM_ROWS) * x.columns);
+    float *dweight = m.floats(before), *partial = m.floats_out(partial_floats(x.rows, x.columns));
     k->qk_norm_rope_backward(NULL, dx, dweight, partial, arriving, m.elements(x), m.elements(weight), m.floats(rstd),
                              m.floats(rope.cosine), m.floats(rope.sine), m.integers(positions), D);
     return NormGradients{m.read(dx), m.read(dweight, D)};

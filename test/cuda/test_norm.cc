@@ -97,8 +97,7 @@ static void rmsnorm_forward_rounds_the_sum_the_norm_and_the_product()
             check_rmsnorm_forward(s, with_residual);
 }
 
-// dx = round(dsum + gradient); dweight = before + Σ dy · n, in fp32 and not rounded: groups of NORM_ROWS rows, then the
-// groups.
+// dx = round(dsum + gradient); dweight = before + Σ dy · n, in fp32 and not rounded
 static void norm_backward_reference(Reference *dx, Reference *dweight, const Floats &before, const Matrix &dy,
                                     const Matrix *dsum, const Matrix &sum, const Matrix &weight, const Floats &rstd)
 {
@@ -113,9 +112,8 @@ static void norm_backward_reference(Reference *dx, Reference *dweight, const Flo
             chains[(size_t)c].add(d[(size_t)c] * (Approx((double)sum.row(t)[c]) * Approx((double)rstd[(size_t)t])));
         }
     }
-    int64_t depth = std::min<int64_t>(T, NORM_ROWS) + ceil_divide(T, NORM_ROWS);
     for (size_t c = 0; c < chains.size(); c++)
-        dweight->push_back(Approx((double)before[c]) + chains[c].total(depth));
+        dweight->push_back(Approx((double)before[c]) + chains[c].total(RowsSum::depth(T)));
 }
 
 static void check_rmsnorm_backward(NormShape s, bool with_dsum)
@@ -145,6 +143,47 @@ static void rmsnorm_gradients_follow_the_formula_in_place_too()
     for (NormShape s : norm_shapes())
         for (bool with_dsum : {false, true})
             check_rmsnorm_backward(s, with_dsum);
+}
+
+// The order of the sum is promised, so are the bits, and on the CPU the same ones.
+static void a_norm_weight_gradient_is_a_sum_in_one_order()
+{
+    for (NormShape s : {NormShape{1, 8}, NormShape{33, 520}, NormShape{1056, 8}, NormShape{300, 2560}}) {
+        Matrix dy = random_matrix(s.T, s.C, 23), sum = random_matrix(s.T, s.C, 24, 3),
+               weight = random_matrix(1, s.C, 25, 2);
+        Floats before = random_floats(s.C, 26), rstd = absolute(random_floats(s.T, 27)), expected = before;
+        for (int64_t c = 0; c < s.C; c++) {
+            RowsSum rows;
+            for (int64_t t = 0; t < s.T; t++) {
+                rows.chain = fmaf(dy.row(t)[c], sum.row(t)[c] * rstd[(size_t)t], rows.chain);
+                rows.end_row(t, s.T);
+            }
+            expected[(size_t)c] += rows.all;
+        }
+        std::string what = text("rmsnorm_backward dweight T %d C %d", (int)s.T, (int)s.C);
+        check_same(what, rmsnorm_backward(settings.cuda, before, dy, NULL, sum, weight, rstd, false).dweight, expected);
+        check_same(what + " on the CPU",
+                   rmsnorm_backward(settings.cpu, before, dy, NULL, sum, weight, rstd, false).dweight, expected);
+    }
+}
+
+// dy, sum and dsum once. Beside them each group reads the weight, its chains are read once, each row has its scale, and
+// dweight is what it is added to.
+static void rmsnorm_backward_reads_its_rows_once()
+{
+    int64_t T = 100, C = 512, element = settings.bf16 ? 2 : 4;
+    Matrix dy = random_matrix(T, C, 28), dsum = random_matrix(T, C, 29), sum = random_matrix(T, C, 30),
+           weight = random_matrix(1, C, 31);
+    Floats rstd = absolute(random_floats(T, 32)), before = random_floats(C, 33);
+    for (const Matrix *arriving : {(const Matrix *)NULL, (const Matrix *)&dsum}) {
+        int64_t rows = (arriving != NULL ? 3 : 2) * T * C * element, groups = row_groups(T);
+        int64_t beside = groups * C * (element + 4) + 4 * T + 4 * C;
+        int64_t read =
+            bytes_read([&] { rmsnorm_backward(settings.cuda, before, dy, arriving, sum, weight, rstd, false); });
+        if (read >= 0 && read != rows + beside)
+            failed("%lld bytes were read, and there are %lld, with %lld beside them", (long long)read, (long long)rows,
+                   (long long)beside);
+    }
 }
 
 // ---- QK-norm and RoPE
@@ -222,9 +261,8 @@ static void qk_backward_reference(Reference *dx, Reference *dweight, const Float
             for (int64_t i = 0; i < D; i++)
                 chains[(size_t)i].add(d[(size_t)i] * (Approx((double)head[i]) * Approx((double)r)));
         }
-    int64_t depth = heads * std::min<int64_t>(x.rows, NORM_ROWS) + ceil_divide(x.rows, NORM_ROWS);
     for (size_t i = 0; i < chains.size(); i++)
-        dweight->push_back(Approx((double)before[i]) + chains[i].total(depth));
+        dweight->push_back(Approx((double)before[i]) + chains[i].total(RowsSum::depth(x.rows * heads)));
 }
 
 static void the_table_of_angles_has_the_bits_of_the_cpu()
@@ -282,28 +320,22 @@ static void qk_norm_and_rope_gradients_follow_the_formula_in_place_too()
     }
 }
 
-// The order in which CUDA sums is promised, so are the bits: chains over NORM_ROWS heads, then those of NORM_ROWS
-// tokens, then the groups, each ascending from zero, added once.
+// Of all heads, a token's side by side
 static Floats head_weight_in_order(Floats sum, const Matrix &dy, const Matrix &x, const Floats &rstd, const Rope &rope,
                                    const Integers &positions)
 {
-    int64_t D = (int64_t)sum.size(), half = D / 2, heads = x.columns / D, rows = x.rows * heads,
-            group = NORM_ROWS * heads;
+    int64_t D = (int64_t)sum.size(), half = D / 2, heads = x.columns / D, rows = x.rows * heads;
     for (int64_t c = 0; c < D; c++) {
-        float all = 0, of_tokens = 0, chain = 0;
+        RowsSum all;
         for (int64_t row = 0; row < rows; row++) {
             const float *d = dy.x.data() + row * D, *sine = rope.sine.data() + positions[(size_t)(row / heads)] * half;
             const float *cosine = rope.cosine.data() + (sine - rope.sine.data());
             float turned = c < half ? d[c] * cosine[c] + d[c + half] * sine[c]
                                     : d[c] * cosine[c - half] - d[c - half] * sine[c - half];
-            chain = fmaf(turned, x.x[(size_t)(row * D + c)] * rstd[(size_t)row], chain);
-            bool last = row + 1 == rows;
-            if ((row + 1) % NORM_ROWS == 0 || last)
-                of_tokens += chain, chain = 0;
-            if ((row + 1) % group == 0 || last)
-                all += of_tokens, of_tokens = 0;
+            all.chain = fmaf(turned, x.x[(size_t)(row * D + c)] * rstd[(size_t)row], all.chain);
+            all.end_row(row, rows);
         }
-        sum[(size_t)c] += all;
+        sum[(size_t)c] += all.all;
     }
     return sum;
 }
@@ -316,9 +348,14 @@ static void a_head_weight_gradient_is_a_sum_in_one_order()
         Rope rope = rope_table(settings.cpu, POSITIONS, s.width, 1e6);
         Integers positions = some_positions(s.T);
         Floats before = random_floats(s.width, 21), rstd = absolute(random_floats(s.T * s.heads, 22));
-        check_same(text("qk_norm_rope_backward dweight T %d h %d D %d", (int)s.T, (int)s.heads, (int)s.width),
+        Floats expected = head_weight_in_order(before, dy, x, rstd, rope, positions);
+        std::string what = text("qk_norm_rope_backward dweight T %d h %d D %d", (int)s.T, (int)s.heads, (int)s.width);
+        check_same(what,
                    qk_norm_rope_backward(settings.cuda, before, dy, x, weight, rstd, rope, positions, false).dweight,
-                   head_weight_in_order(before, dy, x, rstd, rope, positions));
+                   expected);
+        check_same(what + " on the CPU",
+                   qk_norm_rope_backward(settings.cpu, before, dy, x, weight, rstd, rope, positions, false).dweight,
+                   expected);
     }
 }
 
@@ -353,6 +390,8 @@ const Tests norm_tests = {
     {"rmsnorm_forward_rounds_the_sum_the_norm_and_the_product",
      rmsnorm_forward_rounds_the_sum_the_norm_and_the_product},
     {"rmsnorm_gradients_follow_the_formula_in_place_too", rmsnorm_gradients_follow_the_formula_in_place_too},
+    {"a_norm_weight_gradient_is_a_sum_in_one_order", a_norm_weight_gradient_is_a_sum_in_one_order},
+    {"rmsnorm_backward_reads_its_rows_once", rmsnorm_backward_reads_its_rows_once},
     {"the_table_of_angles_has_the_bits_of_the_cpu", the_table_of_angles_has_the_bits_of_the_cpu},
     {"qk_norm_and_rope_round_once", qk_norm_and_rope_round_once},
     {"qk_norm_and_rope_gradients_follow_the_formula_in_place_too",

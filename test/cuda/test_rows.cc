@@ -42,32 +42,35 @@ static void fill_writes_one_row_everywhere()
         }
 }
 
-// Groups of NORM_ROWS rows ascending, then the groups, from zero, added once: the order is promised, so are the bits.
 static Floats sum_in_order(Floats sum, const Matrix &dy)
 {
     for (int64_t c = 0; c < dy.columns; c++) {
-        float all = 0;
-        for (int64_t first = 0; first < dy.rows; first += NORM_ROWS) {
-            float group = 0;
-            for (int64_t t = first; t < dy.rows && t < first + NORM_ROWS; t++)
-                group += dy.row(t)[c];
-            all += group;
+        RowsSum rows;
+        for (int64_t t = 0; t < dy.rows; t++) {
+            rows.chain += dy.row(t)[c];
+            rows.end_row(t, dy.rows);
         }
-        sum[(size_t)c] += all;
+        sum[(size_t)c] += rows.all;
     }
     return sum;
+}
+
+static void check_bias_gradient(int64_t T, int64_t C)
+{
+    Matrix dy = random_matrix(T, C, 11);
+    Floats before = random_floats(C, 12), expected = sum_in_order(before, dy);
+    check_same(text("rows_sum T %d C %d", (int)T, (int)C), rows_sum(settings.cuda, before, dy), expected);
+    check_same(text("rows_sum T %d C %d on the CPU", (int)T, (int)C), rows_sum(settings.cpu, before, dy), expected);
 }
 
 static void a_bias_gradient_is_a_sum_in_one_order()
 {
     for (int64_t C : WIDTHS)
-        for (int64_t T : {0, 1, 127, 128, 129, 300}) {
-            Matrix dy = random_matrix(T, C, 11);
-            Floats before = random_floats(C, 12), expected = sum_in_order(before, dy);
-            check_same(text("rows_sum T %d C %d", (int)T, (int)C), rows_sum(settings.cuda, before, dy), expected);
-            check_same(text("rows_sum T %d C %d on the CPU", (int)T, (int)C), rows_sum(settings.cpu, before, dy),
-                       expected);
-        }
+        for (int64_t T : {0, 1, 31, 32, 33, 300})
+            check_bias_gradient(T, C);
+    check_bias_gradient(5 * NORM_ROWS * NORM_GROUPS + 1, 8); // more chains of groups than the smallest block takes
+    if (settings.longer)
+        check_bias_gradient(129 * NORM_ROWS * NORM_GROUPS + 1, 8); // or the largest
 }
 
 // One chain for each vocabulary row, over its tokens, ascending from zero, added once: the order is promised, so are
