@@ -21,13 +21,15 @@ static int64_t attention_workspace(int64_t sequences, int64_t positions, int64_t
 static int64_t sample_workspace(int64_t rows, int64_t vocabulary) { return cuda_chunk(rows) * cuda_pitch(vocabulary); }
 
 // Logits in fp32, and behind them their gradients in the activation type.
-static int64_t head_workspace_bf16(int64_t rows, int64_t vocabulary)
+static int64_t head_workspace_bf16(int64_t rows, int64_t vocabulary, int64_t width)
 {
-    int64_t logits = sample_workspace(rows, vocabulary);
-    return logits + logits / 2;
+    return sample_workspace(rows, vocabulary) + cuda_block(rows) * cuda_pitch(vocabulary) / 2;
 }
 
-static int64_t head_workspace_fp32(int64_t rows, int64_t vocabulary) { return 2 * sample_workspace(rows, vocabulary); }
+static int64_t head_workspace_fp32(int64_t rows, int64_t vocabulary, int64_t width)
+{
+    return sample_workspace(rows, vocabulary) + cuda_block(rows) * cuda_pitch(vocabulary);
+}
 
 void cuda_sizes(Kernels *k, bool parity)
 {

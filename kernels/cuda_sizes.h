@@ -10,11 +10,14 @@ extern "C" {
 #endif
 
 enum {
-    CUDA_PITCH_MULTIPLE = 64
-}; // columns: so that every row of logits starts on 256 bytes, of their gradients on 128
+    CUDA_PITCH_MULTIPLE = 64, // columns: so that every row of logits starts on 256 bytes, of their gradients on 128
+    LOGIT_ROWS = 1024         // rows whose logits are there at a time
+};
 
-// The head's logits lie in chunks of HEAD_ROWS rows, a row every cuda_pitch(columns) floats.
-static inline int64_t cuda_chunk(int64_t rows) { return rows < HEAD_ROWS ? rows : (int64_t)HEAD_ROWS; }
+// The head's logits lie in chunks of LOGIT_ROWS rows, a row every cuda_pitch(columns) floats; their gradients, which
+// wait for the product that makes the weight's, in blocks of HEAD_ROWS.
+static inline int64_t cuda_chunk(int64_t rows) { return rows < LOGIT_ROWS ? rows : (int64_t)LOGIT_ROWS; }
+static inline int64_t cuda_block(int64_t rows) { return rows < HEAD_ROWS ? rows : (int64_t)HEAD_ROWS; }
 static inline int64_t cuda_pitch(int64_t columns)
 {
     return ceil_divide(columns, CUDA_PITCH_MULTIPLE) * CUDA_PITCH_MULTIPLE;

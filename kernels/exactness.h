@@ -8,7 +8,7 @@ enum {
     KEY_SEGMENT = 1024,       // positions whose partial softmax is finished before it is merged, ascending
     LOGSUMEXP_COLUMNS = 1024, // vocabulary columns per block of a row's logsumexp
     HEAD_COLUMNS = 2048,      // vocabulary columns per finished chain of the head's input gradient
-    HEAD_ROWS = 1024,         // rows per finished chain of the head's weight gradient
+    HEAD_ROWS = 4096,         // rows per finished chain of the head's weight gradient
     NORM_ROWS = 32,           // rows per chain of a sum over rows: the gradient of a norm's weight, or of a bias
     NORM_GROUPS = 32,         // such chains per chain of these
     SQUARES_BLOCK = 4096      // elements per partial sum of the global gradient norm

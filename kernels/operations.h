@@ -189,15 +189,15 @@ OPERATION(void, swiglu_backward, (Stream *s, Tensor dgate, Tensor dup, Tensor dy
 //   best[n] = the first v with the largest z
 //
 // x, dx (N, C); w (V, C); targets (N), each in [0, n_live); n_live <= V. Logits are never whole: workspace has
-// head_workspace(N, V) floats. best may be NULL.
+// head_workspace(N, V, C) floats. best may be NULL.
 // backward recomputes z and takes d loss / d logprob[n] and d loss / d entropy[n] (dentropy NULL: zero):
 //   dz = dlogprob · ([v = target] - p) - dentropy · p · (ln p + entropy), over temperature
 // dx: CPU one chain per HEAD_COLUMNS vocabulary rows, blocks ascending; CUDA one chain over all of them. dweight (V, C)
 // +=: one chain per HEAD_ROWS rows, ascending.
 // forward_backward: both, to the bit, for a loss whose dlogprob is known before logprob is; temperature 1, no dentropy.
-// A chunk's logits are made once (CPU: twice where V is so large that they are not kept).
+// Logits are made once (CPU: twice where V is so large that they are not kept).
 
-SIZE_OPERATION(int64_t, head_workspace, (int64_t rows, int64_t vocabulary))
+SIZE_OPERATION(int64_t, head_workspace, (int64_t rows, int64_t vocabulary, int64_t width))
 OPERATION(void, head_forward,
           (Stream *s, float *logprob, float *entropy, float *logsumexp, int32_t *best, Tensor x, Tensor w,
            const int32_t *targets, float temperature, int64_t n_live, float *workspace),

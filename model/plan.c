@@ -82,7 +82,7 @@ static bool plan_stream(Arena *arena, Activations *a, const ModelConfig *c, int6
 static bool plan_forward(Model *m)
 {
     const ModelLimits *l = &m->limits;
-    int64_t logits = m->kernels->head_workspace(l->rows, m->config.vocabulary);
+    int64_t logits = m->kernels->head_workspace(l->rows, m->config.vocabulary, m->config.width);
     return plan_batch(m) &&
            plan_stream(&m->activations, &m->a, &m->config, l->tokens, l->rows, m->kernels->activation_size) &&
            arena_add(&m->activations, "head: logits of a block", &m->a.head_workspace, logits, sizeof(float)) &&
@@ -169,7 +169,7 @@ static bool plan_generation(Model *m)
     const CacheLimits *l = &m->limits.cache;
     const Kernels *k = m->kernels;
     Activations *a = &m->cached;
-    int64_t head = k->head_workspace(l->rows, m->config.vocabulary),
+    int64_t head = k->head_workspace(l->rows, m->config.vocabulary, m->config.width),
             sampler = k->sample_workspace(l->sequences, m->config.vocabulary);
     a->layers = allocate((size_t)m->config.layers, sizeof *a->layers);
     TRY(a->layers != NULL);

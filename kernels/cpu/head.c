@@ -1,17 +1,21 @@
-// The LM head and its loss. Logits exist for HEAD_ROWS rows and HEAD_COLUMNS columns at a time; a row's logsumexp is
+// The LM head and its loss. Logits exist for LOGIT_ROWS rows and HEAD_COLUMNS columns at a time; a row's logsumexp is
 // made of blocks of LOGSUMEXP_COLUMNS, merged ascending, and is the only one in the house. Bound by products.
 //
 // Forward and backward in one keep a chunk's logits where they are at most KEPT_COLUMNS columns, 128 MiB: that is three
 // products instead of four, in 0.7 to 0.85 of the time (lab/NOTES.md).
+//
+// The weight's gradient is one chain over HEAD_ROWS rows. Of more than LOGIT_ROWS it is made in steps that go on with
+// the chains of those before, in an array of its own until they are finished: of all columns where logits are kept,
+// otherwise of one block of columns, which then sees all of its rows before the next block.
 #include "kernels/cpu/elementary.h"
 #include "kernels/cpu/rows.h"
 
-enum { KEPT_COLUMNS = 32768 };
+enum { LOGIT_ROWS = 1024, KEPT_COLUMNS = 32768 };
 
-static int64_t cpu_head_workspace(int64_t rows, int64_t vocabulary)
+static int64_t cpu_head_workspace(int64_t rows, int64_t vocabulary, int64_t width)
 {
-    bool kept = vocabulary > HEAD_COLUMNS && vocabulary <= KEPT_COLUMNS;
-    return smaller(rows, HEAD_ROWS) * (kept ? vocabulary : HEAD_COLUMNS); // a block, however many columns there are
+    int64_t columns = vocabulary <= KEPT_COLUMNS ? vocabulary : HEAD_COLUMNS;
+    return smaller(rows, LOGIT_ROWS) * columns + (rows > LOGIT_ROWS ? columns * width : 0);
 }
 
 // One block of columns: its largest logit, Σ exp(z - largest) and Σ exp(z - largest)·(z - largest): from the largest,
@@ -95,7 +99,7 @@ static void add_columns(HeadRow *row, const float *z, int64_t first, int64_t wid
     merge_part(&row->softmax, part);
 }
 
-// Rows n .. n + rows - 1 of x, columns v .. v + columns - 1
+// Rows n .. n + rows - 1 of x, at most LOGIT_ROWS, columns v .. v + columns - 1
 typedef struct HeadBlock {
     int64_t n, rows, v, columns;
     float *z; // (rows, columns)
@@ -104,7 +108,7 @@ typedef struct HeadBlock {
 // kept: behind the blocks before it; otherwise where they were
 static HeadBlock head_block(Tensor x, int64_t n, int64_t v, int64_t n_live, float *z, bool kept)
 {
-    int64_t rows = smaller(x.rows - n, HEAD_ROWS);
+    int64_t rows = smaller(x.rows - n, LOGIT_ROWS);
     return (HeadBlock){n, rows, v, smaller(n_live - v, HEAD_COLUMNS), kept ? z + v * rows : z};
 }
 
@@ -140,8 +144,8 @@ typedef struct HeadResults {
 static void chunk_forward(const HeadResults *to, Tensor x, int64_t n, Tensor w, const int32_t *targets,
                           float temperature, int64_t n_live, float *z, bool kept)
 {
-    HeadRow rows[HEAD_ROWS];
-    int64_t count = smaller(x.rows - n, HEAD_ROWS);
+    HeadRow rows[LOGIT_ROWS];
+    int64_t count = smaller(x.rows - n, LOGIT_ROWS);
     for (int64_t r = 0; r < count; r++)
         rows[r] = (HeadRow){.softmax = NOTHING_YET};
     for (int64_t v = 0; v < n_live; v += HEAD_COLUMNS) {
@@ -162,7 +166,7 @@ static void cpu_head_forward(Stream *s, float *logprob, float *entropy, float *l
                              Tensor w, const int32_t *targets, float temperature, int64_t n_live, float *z)
 {
     HeadResults to = {logprob, entropy, logsumexp, best};
-    for (int64_t n = 0; n < x.rows; n += HEAD_ROWS)
+    for (int64_t n = 0; n < x.rows; n += LOGIT_ROWS)
         chunk_forward(&to, x, n, w, targets, temperature, n_live, z, false);
 }
 
@@ -194,22 +198,73 @@ typedef struct HeadLoss {
     const float *logsumexp, *entropy, *dlogprob, *dentropy; // dentropy may be NULL
 } HeadLoss;
 
-// From a chunk's logits, which are made unless they were kept, to its rows of dx and its part of dweight
-static void chunk_backward(const HeadLoss *l, Tensor dx, float *dweight, Tensor x, int64_t n, Tensor w, int64_t n_live,
-                           float *z, bool kept)
+// What going backward has besides: `rows` rows from number `first` on, whose chains of dweight are one
+typedef struct HeadBackward {
+    HeadLoss loss;
+    const HeadResults *forward; // NULL: there was a forward pass
+    Tensor dx, x, w;
+    float *dweight, *z, *chains;
+    int64_t n_live, first, rows;
+    bool kept; // a chunk's logits have room for all columns
+} HeadBackward;
+
+// dweight's chains over the rows of a block of columns; the last chunk's end them.
+static void weight_chains(const HeadBackward *h, const HeadBlock *b)
 {
-    int64_t C = x.columns;
-    for (int64_t v = 0; v < n_live; v += HEAD_COLUMNS) {
-        HeadBlock b = head_block(x, n, v, n_live, z, kept);
-        if (!kept)
-            make_logits(&b, x, w);
+    int64_t C = h->x.columns;
+    float *dweight = h->dweight + b->v * C, *chains = h->kept ? h->chains + b->v * C : h->chains;
+    if (b->rows == h->rows) {
+        matmul_tn(b->columns, C, b->rows, dweight, b->z, row_at(h->x, b->n), true);
+        return;
+    }
+    matmul_tn_resumed(b->columns, C, b->rows, chains, b->z, row_at(h->x, b->n), b->n > h->first);
+    if (b->n + b->rows == h->first + h->rows)
+        cpu_accumulate(NULL, dweight, chains, b->columns * C);
+}
+
+// From a block's logits, which are made unless they are there, to its share of its rows of dx and of dweight
+static void block_backward(const HeadBackward *h, int64_t n, int64_t v)
+{
+    const HeadLoss *l = &h->loss;
+    HeadBlock b = head_block(h->x, n, v, h->n_live, h->z, h->kept);
+    if (!h->kept || h->forward == NULL)
+        make_logits(&b, h->x, h->w);
 #pragma omp parallel for schedule(static)
-        for (int64_t r = 0; r < b.rows; r++)
-            logit_gradient_row(b.z + r * b.columns, v, b.columns, l->targets[n + r], l->temperature,
-                               l->logsumexp[n + r], l->entropy[n + r], l->dlogprob[n + r],
-                               l->dentropy == NULL ? 0 : l->dentropy[n + r]);
-        matmul_nn(b.rows, C, b.columns, row_at(dx, n), b.z, row_at(w, v), v > 0);
-        matmul_tn(b.columns, C, b.rows, dweight + v * C, b.z, row_at(x, n), true);
+    for (int64_t r = 0; r < b.rows; r++)
+        logit_gradient_row(b.z + r * b.columns, v, b.columns, l->targets[n + r], l->temperature, l->logsumexp[n + r],
+                           l->entropy[n + r], l->dlogprob[n + r], l->dentropy == NULL ? 0 : l->dentropy[n + r]);
+    matmul_nn(b.rows, h->x.columns, b.columns, row_at(h->dx, n), b.z, row_at(h->w, v), v > 0);
+    weight_chains(h, &b);
+}
+
+static void chunk_results(const HeadBackward *h, int64_t n)
+{
+    if (h->forward != NULL)
+        chunk_forward(h->forward, h->x, n, h->w, h->loss.targets, 1, h->n_live, h->z, h->kept);
+}
+
+// Of kept logits a chunk is done with before the next one's take their place; otherwise a block of columns.
+static void rows_backward(const HeadBackward *h)
+{
+    int64_t end = h->first + h->rows;
+    for (int64_t n = h->first; n < end; n += LOGIT_ROWS) {
+        chunk_results(h, n);
+        for (int64_t v = 0; v < h->n_live && h->kept; v += HEAD_COLUMNS)
+            block_backward(h, n, v);
+    }
+    for (int64_t v = 0; v < h->n_live && !h->kept; v += HEAD_COLUMNS)
+        for (int64_t n = h->first; n < end; n += LOGIT_ROWS)
+            block_backward(h, n, v);
+}
+
+static void backward_by_rows(HeadBackward h)
+{
+    int64_t N = h.x.rows;
+    h.kept = h.w.rows <= KEPT_COLUMNS;
+    h.chains = h.z + smaller(N, LOGIT_ROWS) * (h.kept ? h.w.rows : HEAD_COLUMNS);
+    for (; h.first < N; h.first += HEAD_ROWS) {
+        h.rows = smaller(N - h.first, HEAD_ROWS);
+        rows_backward(&h);
     }
 }
 
@@ -217,9 +272,13 @@ static void cpu_head_backward(Stream *s, Tensor dx, float *dweight, Tensor x, Te
                               float temperature, int64_t n_live, const float *logsumexp, const float *entropy,
                               const float *dlogprob, const float *dentropy, float *z)
 {
-    HeadLoss loss = {targets, temperature, logsumexp, entropy, dlogprob, dentropy};
-    for (int64_t n = 0; n < x.rows; n += HEAD_ROWS)
-        chunk_backward(&loss, dx, dweight, x, n, w, n_live, z, false);
+    backward_by_rows((HeadBackward){.loss = {targets, temperature, logsumexp, entropy, dlogprob, dentropy},
+                                    .dx = dx,
+                                    .x = x,
+                                    .w = w,
+                                    .dweight = dweight,
+                                    .z = z,
+                                    .n_live = n_live});
 }
 
 static void cpu_head_forward_backward(Stream *s, float *logprob, float *entropy, float *logsumexp, Tensor dx,
@@ -227,10 +286,12 @@ static void cpu_head_forward_backward(Stream *s, float *logprob, float *entropy,
                                       const float *dlogprob, float *z)
 {
     HeadResults to = {logprob, entropy, logsumexp, NULL};
-    HeadLoss loss = {targets, 1, logsumexp, entropy, dlogprob, NULL};
-    bool kept = w.rows <= KEPT_COLUMNS;
-    for (int64_t n = 0; n < x.rows; n += HEAD_ROWS) {
-        chunk_forward(&to, x, n, w, targets, 1, n_live, z, kept);
-        chunk_backward(&loss, dx, dweight, x, n, w, n_live, z, kept);
-    }
+    backward_by_rows((HeadBackward){.loss = {targets, 1, logsumexp, entropy, dlogprob, NULL},
+                                    .forward = &to,
+                                    .dx = dx,
+                                    .x = x,
+                                    .w = w,
+                                    .dweight = dweight,
+                                    .z = z,
+                                    .n_live = n_live});
 }

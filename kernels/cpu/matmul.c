@@ -94,6 +94,15 @@ static void tile_packed(int64_t rows, int64_t K, const float *a, const float *b,
 #undef TILE_CALL
 }
 
+// Unfinished chains of an earlier product, as the tile has them
+static void tile_resume(float *tile, int64_t rows, int64_t columns, const float *c, int64_t c_row)
+{
+    for (int64_t m = 0; m < rows; m++, tile += TILE_COLUMNS, c += c_row) {
+        memset(tile, 0, TILE_COLUMNS * sizeof *tile);
+        memcpy(tile, c, (size_t)columns * sizeof *tile);
+    }
+}
+
 // Finished chains go home: a whole tile or its first columns, stored or added.
 static void tile_finish(const float *tile, int64_t rows, int64_t columns, float *c, int64_t c_row, bool add)
 {
@@ -125,7 +134,9 @@ static void product_panel(const Product *p, int64_t rows, int64_t strips, int64_
     for (int64_t s = 0; s < strips; s++) {
         int64_t begin = strip_begin(s, strips, rows), height = strip_begin(s + 1, strips, rows) - begin;
         float *tile = tiles + s * TILE_ROWS * TILE_COLUMNS, *c = p->c + begin * p->c_row + n;
-        const float *a = scratch->a + s * TILE_ROWS * depth, *start = k > 0 ? tile : NULL;
+        const float *a = scratch->a + s * TILE_ROWS * depth, *start = k > 0 || p->resume ? tile : NULL;
+        if (k == 0 && p->resume)
+            tile_resume(tile, height, columns, c, p->c_row);
         if (last && !p->add && columns == TILE_COLUMNS) {
             tile_packed(height, depth, a, scratch->b, start, c, p->c_row, ahead);
         } else {
@@ -301,4 +312,22 @@ static __attribute__((unused)) void matmul_tn(int64_t M, int64_t N, int64_t K, f
                        .b_k = N,
                        .b_column = 1,
                        .add = add});
+}
+
+// The same where the rows of a and b come in several calls: resume: c has the chains of the rows before these.
+static __attribute__((unused)) void matmul_tn_resumed(int64_t M, int64_t N, int64_t K, float *c, const float *a,
+                                                      const float *b, bool resume)
+{
+    product(&(Product){.M = M,
+                       .N = N,
+                       .K = K,
+                       .c = c,
+                       .c_row = N,
+                       .a = a,
+                       .a_row = 1,
+                       .a_k = M,
+                       .b = b,
+                       .b_k = N,
+                       .b_column = 1,
+                       .resume = resume});
 }

@@ -7,6 +7,7 @@
 
 // c (M, N) = a (M, K) · b (K, N), rows of c c_row apart; a[m][k] = a[m*a_row + k*a_k], b[k][n] = b[k*b_k + n*b_column].
 // One of a_row and a_k is 1, and one of b_k and b_column. add: the finished chain is added to the old c once.
+// resume: c holds unfinished chains, which go on.
 typedef struct Product {
     int64_t M, N, K;
     float *c;
@@ -15,7 +16,7 @@ typedef struct Product {
     int64_t a_row, a_k;
     const float *b;
     int64_t b_k, b_column;
-    bool add;
+    bool add, resume;
 } Product;
 
 // ---- transposition in registers: 4 x 4 within 128-bit lanes, then the lanes. One-instruction shuffles all.

@@ -330,7 +330,7 @@ void head_sample(Stream *s, int32_t *token, float *logprob, float *processed, fl
 {
     int64_t pitch = cuda_pitch(n_live);
     size_t shared = (sizeof(SoftmaxPart) + sizeof(float)) * (size_t)ceil_divide(n_live, LOGSUMEXP_COLUMNS);
-    for (int64_t n = 0; n < x.rows; n += HEAD_ROWS) {
+    for (int64_t n = 0; n < x.rows; n += LOGIT_ROWS) {
         Outputs out = {token + n, logprob + n, processed + n, entropy + n};
         make_logits(s, workspace, x, n, w, n_live);
         launch(s, cuda_chunk(x.rows - n), HEAD_THREADS, shared, sample_row, out, rows + n, workspace, pitch, n_live);

@@ -67,7 +67,10 @@ static void logits(float *z, const float *x, Tensor w, int64_t n_live, float tem
         z[v] = chain(x, 1, row_of(w, v), 1, w.columns) / temperature;
 }
 
-static int64_t head_workspace(int64_t rows, int64_t vocabulary) { return smaller(rows, HEAD_ROWS) * vocabulary; }
+static int64_t head_workspace(int64_t rows, int64_t vocabulary, int64_t width)
+{
+    return smaller(rows, HEAD_ROWS) * vocabulary;
+}
 
 static void head_forward(Stream *s, float *logprob, float *entropy, float *logsumexp, int32_t *best, Tensor x, Tensor w,
                          const int32_t *targets, float temperature, int64_t n_live, float *z)
@@ -99,7 +102,7 @@ static void logit_gradients(float *z, int64_t n_live, int32_t target, float temp
 }
 
 // dx = dz · w: a chain for HEAD_COLUMNS columns, each added to those before it.  dweight += dzᵀ · x: a chain for
-// HEAD_ROWS rows, each added. A fast backend has logits of so many rows and columns at a time: there chains end.
+// HEAD_ROWS rows, each added. A fast backend has no more than so many gradients of logits at a time: there chains end.
 static void head_backward(Stream *s, Tensor dx, float *dweight, Tensor x, Tensor w, const int32_t *targets,
                           float temperature, int64_t n_live, const float *logsumexp, const float *entropy,
                           const float *dlogprob, const float *dentropy, float *z)

@@ -391,13 +391,13 @@ static void add_head(const Maker &m)
            sums = 20.0 * (double)N;
     m.add("head_forward", shape, rows + weight * m.e + sums, product, [=](Memory &a) {
         Tensor x = a.tensor(N, C, NORMAL), w = a.tensor(V, C, SMALL);
-        float *r = a.empty_floats(3 * N), *scratch = a.empty_floats(k->head_workspace(N, V));
+        float *r = a.empty_floats(3 * N), *scratch = a.empty_floats(k->head_workspace(N, V, C));
         int32_t *targets = a.copy(token_ids(N, V)), *best = (int32_t *)a.empty_floats(N);
         return work(r, 3 * N, [=] { k->head_forward(NULL, r, r + N, r + 2 * N, best, x, w, targets, 1, V, scratch); });
     });
     m.add("head_backward", shape, 2 * rows + weight * (m.e + 8) + sums, 3 * product, [=](Memory &a) {
         Tensor x = a.tensor(N, C, NORMAL), w = a.tensor(V, C, SMALL), dx = a.empty(N, C);
-        float *r = a.empty_floats(3 * N), *scratch = a.empty_floats(k->head_workspace(N, V));
+        float *r = a.empty_floats(3 * N), *scratch = a.empty_floats(k->head_workspace(N, V, C));
         float *dweight = a.floats(V * C, SMALL), *dlogprob = a.floats(N, SMALL);
         int32_t *targets = a.copy(token_ids(N, V));
         k->head_forward(NULL, r, r + N, r + 2 * N, NULL, x, w, targets, 1, V, scratch);
@@ -407,7 +407,7 @@ static void add_head(const Maker &m)
     });
     m.add("head_forward_backward", shape, 2 * rows + weight * (m.e + 8) + sums, 3 * product, [=](Memory &a) {
         Tensor x = a.tensor(N, C, NORMAL), w = a.tensor(V, C, SMALL), dx = a.empty(N, C);
-        float *r = a.empty_floats(3 * N), *scratch = a.empty_floats(k->head_workspace(N, V));
+        float *r = a.empty_floats(3 * N), *scratch = a.empty_floats(k->head_workspace(N, V, C));
         float *dweight = a.floats(V * C, SMALL), *dlogprob = a.floats(N, SMALL);
         int32_t *targets = a.copy(token_ids(N, V));
         return work(dx, [=] {

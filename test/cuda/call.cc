@@ -415,7 +415,7 @@ HeadOutput head_forward(const Kernels *k, const HeadInput &h, bool with_best)
     float *logprob = m.floats_out(N), *entropy = m.floats_out(N), *logsumexp = m.floats_out(N);
     int32_t *best = with_best ? m.integers_out(N) : NULL;
     k->head_forward(NULL, logprob, entropy, logsumexp, best, m.elements(h.x), m.elements(h.w), m.integers(h.targets),
-                    h.temperature, h.n_live, m.floats_out(k->head_workspace(N, h.w.rows)));
+                    h.temperature, h.n_live, m.floats_out(k->head_workspace(N, h.w.rows, h.w.columns)));
     return HeadOutput{m.read(logprob, N), m.read(entropy, N), m.read(logsumexp, N), m.read(best, with_best ? N : 0)};
 }
 
@@ -428,7 +428,8 @@ HeadGradients head_backward(const Kernels *k, const Floats &before, const HeadIn
     float *dweight = m.floats(before);
     k->head_backward(NULL, dx, dweight, m.elements(h.x), m.elements(h.w), m.integers(h.targets), h.temperature,
                      h.n_live, m.floats(logsumexp), m.floats(entropy), m.floats(dlogprob),
-                     dentropy != NULL ? m.floats(*dentropy) : NULL, m.floats_out(k->head_workspace(N, h.w.rows)));
+                     dentropy != NULL ? m.floats(*dentropy) : NULL,
+                     m.floats_out(k->head_workspace(N, h.w.rows, h.w.columns)));
     return HeadGradients{m.read(dx), m.read(dweight, (int64_t)before.size())};
 }
 
@@ -441,7 +442,7 @@ HeadBoth head_forward_backward(const Kernels *k, const Floats &before, const Hea
     float *dweight = m.floats(before);
     k->head_forward_backward(NULL, logprob, entropy, logsumexp, dx, dweight, m.elements(h.x), m.elements(h.w),
                              m.integers(h.targets), h.n_live, m.floats(dlogprob),
-                             m.floats_out(k->head_workspace(N, h.w.rows)));
+                             m.floats_out(k->head_workspace(N, h.w.rows, h.w.columns)));
     return HeadBoth{{m.read(logprob, N), m.read(entropy, N), m.read(logsumexp, N), {}},
                     {m.read(dx), m.read(dweight, (int64_t)before.size())}};
 }

@@ -17,9 +17,13 @@ struct HeadCase {
 
 static std::vector<HeadCase> cases()
 {
-    std::vector<HeadCase> all = {{1, 64, 9, 9, 1, false, false},       {5, 24, 3100, 3001, 0.6f, true, true},
-                                 {17, 64, 1024, 1024, 1, true, false}, {130, 40, 1037, 1025, 2, false, true},
-                                 {33, 136, 304, 304, 1, true, true},   {9, 72, 1100, 1090, 0.6f, true, false},
+    std::vector<HeadCase> all = {{1, 64, 9, 9, 1, false, false},
+                                 {5, 24, 3100, 3001, 0.6f, true, true},
+                                 {17, 64, 1024, 1024, 1, true, false},
+                                 {130, 40, 1037, 1025, 2, false, true},
+                                 {33, 136, 304, 304, 1, true, true},
+                                 {9, 72, 1100, 1090, 0.6f, true, false},
+                                 {1030, 8, 24, 17, 0.9f, true, true},
                                  {2, 8, 33300, 33290, 1, true, true}}; // more blocks of a row than lanes of a warp
     if (settings.longer)
         all.insert(all.end(), {{1100, 24, 1100, 1033, 0.9f, true, true}, {2049, 16, 72, 65, 1, false, false}});
@@ -285,24 +289,31 @@ static void both_passes_in_one_have_the_bits_of_two()
     for (const HeadCase &c : cases())
         check_both(c);
     check_both({0, 64, 9, 9, 1, false, false});
-    check_both({HEAD_ROWS + 3, 8, 24, 17, 1, false, false}); // a chunk, and a short one
+    check_both({HEAD_ROWS + 3, 8, 24, 17, 1, false, false}); // a block, and a short one
 }
 
-// Each chunk finds its own rows' targets and gradients, and leaves its own results.
-static void a_row_of_the_second_chunk_is_as_it_is_alone()
+// Each chunk and block finds its own rows' targets and gradients, and leaves its own results; and the second block's
+// chains are added to the first's.
+static void rows_of_the_second_block_are_as_they_are_alone()
 {
-    HeadInput all = input_of({HEAD_ROWS + 3, 8, 24, 17, 1, false, false}), last = all;
+    HeadInput all = input_of({HEAD_ROWS + 3, 8, 24, 17, 1, false, false}), first = all, last = all;
+    first.x = rows_of(all.x, 0, HEAD_ROWS);
+    first.targets.resize(HEAD_ROWS);
     last.x = rows_of(all.x, HEAD_ROWS, 3);
     last.targets = Integers(all.targets.end() - 3, all.targets.end());
     Floats dlogprob = random_floats(HEAD_ROWS + 3, 4), nothing(24 * 8, 0);
-    HeadBoth whole = head_forward_backward(settings.cuda, nothing, all, dlogprob),
-             alone = head_forward_backward(settings.cuda, nothing, last, Floats(dlogprob.end() - 3, dlogprob.end()));
+    HeadBoth whole = head_forward_backward(settings.cuda, nothing, all, dlogprob);
+    HeadBoth before =
+        head_forward_backward(settings.cuda, nothing, first, Floats(dlogprob.begin(), dlogprob.begin() + HEAD_ROWS));
+    HeadBoth alone = head_forward_backward(settings.cuda, before.gradients.dweight, last,
+                                           Floats(dlogprob.end() - 3, dlogprob.end()));
     const Floats *got[] = {&whole.output.logprob, &whole.output.entropy, &whole.output.logsumexp, &whole.gradients.dx},
                  *wanted[] = {&alone.output.logprob, &alone.output.entropy, &alone.output.logsumexp,
                               &alone.gradients.dx};
     for (int i = 0; i < 4; i++)
-        check_same("rows of the second chunk", Floats(got[i]->end() - (int64_t)wanted[i]->size(), got[i]->end()),
+        check_same("rows of the second block", Floats(got[i]->end() - (int64_t)wanted[i]->size(), got[i]->end()),
                    *wanted[i]);
+    check_same("dweight of two blocks", whole.gradients.dweight, alone.gradients.dweight);
 }
 
 extern const Tests head_tests;
@@ -311,4 +322,4 @@ const Tests head_tests = {{"head_forward_agrees_with_the_formulas", forward_agre
                           {"head_makes_no_nan_of_certainty", certainty_is_no_nan},
                           {"head_gradients_agree_with_the_formulas", gradients_agree_with_the_formulas},
                           {"head_has_the_same_bits_in_one_pass_as_in_two", both_passes_in_one_have_the_bits_of_two},
-                          {"head_rows_of_a_second_chunk_are_as_alone", a_row_of_the_second_chunk_is_as_it_is_alone}};
+                          {"head_rows_of_a_second_block_are_as_alone", rows_of_the_second_block_are_as_they_are_alone}};

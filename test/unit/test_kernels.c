@@ -57,7 +57,7 @@ static HeadCase head_case(void)
 {
     HeadCase h = {.x = random_floats(ROWS * C, 1),
                   .w = random_floats(V * C, 2),
-                  .work = allocate((size_t)cpu()->head_workspace(ROWS, V), 4)};
+                  .work = allocate((size_t)cpu()->head_workspace(ROWS, V, C), 4)};
     const int32_t targets[ROWS] = {0, 1023, 1024, 2047, LIVE - 1}; // the edges of blocks
     memcpy(h.targets, targets, sizeof targets);
     fill_random(h.dlogprob, ROWS, 3);

@@ -220,16 +220,18 @@ static void shared_pages(Case *c)
 
 static void head(Case *c)
 {
-    bool tall = drawn(c, 0, 3) == 0; // more rows than a chain of the weight's gradient has
-    int64_t N = tall ? HEAD_ROWS + drawn(c, 1, 50) : drawn(c, 1, 12), V = drawn(c, 2, tall ? 90 : 4500),
-            C = drawn(c, 1, 24);
-    int64_t n_live = drawn(c, 1, V);
+    int64_t kind = drawn(c, 0, 3);
+    bool tall = kind == 0; // more rows than a chain of the weight's gradient has
+    bool wide = kind == 1; // more rows than have logits at a time, and so many columns that these are not kept
+    int64_t N = tall ? HEAD_ROWS + drawn(c, 1, 50) : wide ? 1024 + drawn(c, 1, 50) : drawn(c, 1, 12);
+    int64_t V = wide ? 32768 + drawn(c, 1, 9) : drawn(c, 2, tall ? 90 : 4500), C = drawn(c, 1, wide ? 4 : 24);
+    int64_t n_live = drawn(c, 1, wide ? 2100 : V);
     float temperature = drawn(c, 0, 1) ? 1 : 0.3f;
     int32_t *targets = drawn_ids(c, N, n_live);
     Tensor x = input_tensor(c, N, C), w = input_tensor(c, V, C), dx = made_tensor(c, N, C);
     float *logprob = made(c, N), *entropy = made(c, N), *logsumexp = made(c, N), *dweight = made(c, V * C),
           *dlogprob = input(c, N);
-    float *workspace = c->k->allocate((size_t)c->k->head_workspace(N, V) * sizeof(float)), *dentropy = input(c, N);
+    float *workspace = c->k->allocate((size_t)c->k->head_workspace(N, V, C) * sizeof(float)), *dentropy = input(c, N);
     c->k->head_forward(NULL, logprob, entropy, logsumexp, (int32_t *)made(c, N), x, w, targets, temperature, n_live,
                        workspace);
     c->k->head_backward(NULL, dx, dweight, x, w, targets, temperature, n_live, logsumexp, entropy, dlogprob,

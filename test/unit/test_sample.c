@@ -209,7 +209,7 @@ static void its_logprob_is_the_heads_to_the_bit(void **state)
     static Draws draws;
     static float x[ROWS * C], logprob[ROWS], entropy[ROWS], logsumexp[ROWS];
     const Kernels *k = cpu();
-    float *work = allocate((size_t)k->head_workspace(ROWS, V), sizeof *work);
+    float *work = allocate((size_t)k->head_workspace(ROWS, V, C), sizeof *work);
     for (int r = 0; r < ROWS; r++)
         memcpy(x + r * C, hidden, C * sizeof(float));
     for (int t = 0; t < 3; t++) {

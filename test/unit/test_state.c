@@ -467,8 +467,9 @@ static void a_gpu_that_is_not_there_can_be_planned_for(void **state)
     assert_string_equal(error_text(), "");
     assert_string_equal(k->name, "cuda-bf16");
     assert_true(k->on_gpu && k->activation_size == 2 && k->column_multiple == 8);
-    assert_int_equal(k->head_workspace(5000, 100),
-                     1024 * 128 * 3 / 2); // 1,024 rows of 128 columns: logits, and gradients in bf16
+    assert_int_equal(k->head_workspace(5000, 100, 64),
+                     1024 * 128 + 4096 * 128 / 2); // rows of 128 columns: logits, and gradients in bf16
+    assert_int_equal(k->head_workspace(1030, 100, 64), 1024 * 128 + 1030 * 128 / 2);
     assert_int_equal(k->sample_workspace(7, 64), 7 * 64);
     assert_int_equal(k->attention_workspace(3, KEY_SEGMENT + 1, 2, 64), 3 * 2 * 2 * 66);
     assert_int_equal(k->attention_workspace(3, KEY_SEGMENT, 2, 64), 3 * 2 * 66);
@@ -477,7 +478,7 @@ static void a_gpu_that_is_not_there_can_be_planned_for(void **state)
     k = kernels_for_plan("cuda");
     assert_non_null(k);
     assert_string_equal(k->name, "cuda-fp32");
-    assert_int_equal(k->head_workspace(1, 64), 2 * 64);
+    assert_int_equal(k->head_workspace(1, 64, 64), 2 * 64);
     setenv("DEREASON_CUDA", "fp8", 1);
     assert_refused(kernels_for_plan("cuda") != NULL, "DEREASON_CUDA=fp8");
     unsetenv("DEREASON_CUDA");
