@@ -3,7 +3,8 @@
 // (kernels/cpu/, fp32) or a GPU (kernels/cuda/, bf16; fp32 for parity). Read kernels/naive.c, plain loops, first.
 //
 // Conventions
-//   Tensor      row-major (rows, columns), dense, in the backend's activation type; float * is always fp32.
+//   Tensor      row-major (rows, columns) in the backend's activation type; float * is always fp32. Rows are dense, or
+//               columns of a wider Tensor where an operation says so.
 //   Shapes      T tokens, S sequences, C width, H query heads, Hkv key/value heads, D head width, F feed-forward width,
 //               V vocabulary rows, N rows that the head is asked for. (T, H, D): a Tensor of T rows and H·D columns.
 //   Exact       a row of a result depends on that row's inputs alone: not on T, its place, threads or vector width.
@@ -28,13 +29,28 @@ typedef struct Graph Graph;
 
 typedef struct Tensor {
     void *data;
-    int64_t rows, columns;
+    int64_t rows, columns, stride; // stride: elements from one row to the next
 } Tensor;
+
+static inline Tensor dense(void *data, int64_t rows, int64_t columns)
+{
+    Tensor t = {data, rows, columns, columns};
+    return t;
+}
+
+// The columns from .. to - 1 of a Tensor, in place; element_size: Kernels.activation_size
+static inline Tensor columns_of(Tensor t, int64_t from, int64_t to, size_t element_size)
+{
+    Tensor view = {(char *)t.data + (size_t)from * element_size, t.rows, to - from, t.stride};
+    return view;
+}
+
+static inline bool is_dense(Tensor t) { return t.stride == t.columns; }
 
 // Who attends to what. A sequence's keys are positions 0 .. contexts[s] + (starts[s+1] - starts[s]) - 1; its new tokens
 // are the last of them, and each sees itself and everything before it. With pages all keys, the new ones too, lie in
 // them, one page for each KEY_BLOCK positions, and every sequence has a new token. How a page lies in its page_elements
-// is the backend's own business: pages_write fills it, attention_forward reads it, pages_copy copies it.
+// is the backend's own business: qk_norm_rope_forward fills it, attention_forward reads it, pages_copy copies it.
 // Without pages keys are rows of k and v. A context is then another sequence of the batch, all of it, from row
 // context_rows[s] on: one that has no context itself, and stands directly before those that go on from it, as a prompt
 // does before its responses. seen_until[s]: the row behind the last one that sees s's new tokens, which is the end of

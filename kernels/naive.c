@@ -21,6 +21,7 @@
 
 #include "kernels/naive/matmul.c"
 #include "kernels/naive/elementwise.c"
+#include "kernels/naive/pages.c"
 #include "kernels/naive/norm.c"
 #include "kernels/naive/attention.c"
 #include "kernels/naive/head.c"

@@ -90,7 +90,7 @@ OPERATION(void, embedding_backward, (Stream *s, float *dtable, Tensor dy, const 
 // A bias under a matrix product (which then adds):  fill: every row of y = row;  its gradient, sum: drow += Σ dy[t].
 // Every sum over rows here and in the norms: chains of NORM_ROWS rows, then chains of NORM_GROUPS of these, then one
 // chain of those, all ascending from zero; that is added once.
-// y, dy (T, N); row (1, N); drow (N); partial (ceil(T / NORM_ROWS), N), which is partial_floats(T, N), is scratch.
+// y, dy (T, N), of fill and sum columns of wider ones too; row (1, N); drow (N); partial (ceil(T / NORM_ROWS), N), which is partial_floats(T, N), is scratch.
 
 OPERATION(void, rows_gather, (Stream *s, Tensor y, Tensor x, const int32_t *rows), (s, y, x, rows))
 OPERATION(void, rows_scatter, (Stream *s, Tensor dx, Tensor dy, const int32_t *rows), (s, dx, dy, rows))
@@ -116,27 +116,33 @@ OPERATION(void, rmsnorm_backward,
            const float *rstd),
           (s, dx, dweight, partial, dy, dsum, sum, weight, rstd))
 
-// ---- QK-norm and RoPE in one: RMSNorm over each head's D numbers with one weight (D) for all heads, then the rotation
-// of pairs (i, i + D/2) by the angle position · theta^(-2i/D) (Su et al. 2021; transformers' rotate_half). The normed
-// head is not rounded before weight and rotation: one rounding for all of it.
+// ---- QK-norm and RoPE in one: RMSNorm over each head's D numbers, with one weight (D) for all heads of the queries
+// and one for those of the keys, then the rotation of pairs (i, i + D/2) by the angle position · theta^(-2i/D) (Su et
+// al. 2021; transformers' rotate_half). The normed head is not rounded before weight and rotation: one rounding for
+// all.
 //
-// x, y (T, h, D), h being H or Hkv; weight (1, D); rstd (T, h); cosine, sine (P, D/2) fp32 tables from rope_table;
-// positions (T), all < P. backward: dx may be dy. dweight (D) += a sum over rows as rows_sum's, the rows being the T·h
-// heads, a token's side by side; partial (ceil(T·h / NORM_ROWS), D) is its scratch.
-// Without a norm (weight.data NULL) it is the rotation alone: y may be x, and rstd, dweight, partial and going back x
-// are not touched.
+// A row of x is a token's q, k and v as one product made them, (H + 2·Hkv) heads; y, dx, dy (T, H + Hkv, D), q then k;
+// going back x is read like them. All may be columns of wider ones. q_weight, k_weight (1, D); rstd (T, H + Hkv);
+// cosine, sine (P, D/2) fp32 tables from rope_table; positions (T), all < P. Of a: H, Hkv (either may be 0) and D.
+// Where a has pages, forward writes the new tokens' keys, turned, and their values to where page_table says; y's
+// columns of keys are scratch then. Without pages v is not read.
+// backward: dx may be dy. dq_weight, dk_weight (D) += sums over rows as rows_sum's, the rows being the T·H heads of the
+// queries, or the T·Hkv of the keys, a token's side by side; partial (partial_floats(T, (H + Hkv)·D)) is their scratch.
+// Without norms (both weights' data NULL) it is the rotation alone: y may be x, and rstd, dq_weight, dk_weight, partial
+// and going back x are not touched.
 
 OPERATION(void, rope_table,
           (Stream *s, float *cosine, float *sine, int64_t positions, int64_t head_width, double theta),
           (s, cosine, sine, positions, head_width, theta))
 OPERATION(void, qk_norm_rope_forward,
-          (Stream *s, Tensor y, float *rstd, Tensor x, Tensor weight, const float *cosine, const float *sine,
-           const int32_t *positions, int64_t head_width, float epsilon),
-          (s, y, rstd, x, weight, cosine, sine, positions, head_width, epsilon))
+          (Stream *s, Tensor y, float *rstd, Tensor x, Tensor q_weight, Tensor k_weight, const float *cosine,
+           const float *sine, const int32_t *positions, const Attention *a, float epsilon),
+          (s, y, rstd, x, q_weight, k_weight, cosine, sine, positions, a, epsilon))
 OPERATION(void, qk_norm_rope_backward,
-          (Stream *s, Tensor dx, float *dweight, float *partial, Tensor dy, Tensor x, Tensor weight, const float *rstd,
-           const float *cosine, const float *sine, const int32_t *positions, int64_t head_width),
-          (s, dx, dweight, partial, dy, x, weight, rstd, cosine, sine, positions, head_width))
+          (Stream *s, Tensor dx, float *dq_weight, float *dk_weight, float *partial, Tensor dy, Tensor x,
+           Tensor q_weight, Tensor k_weight, const float *rstd, const float *cosine, const float *sine,
+           const int32_t *positions, const Attention *a),
+          (s, dx, dq_weight, dk_weight, partial, dy, x, q_weight, k_weight, rstd, cosine, sine, positions, a))
 
 // ---- matrix products: every output is one chain over the summed index, ascending from zero (CPU and CUDA's fp32:
 // fused multiply-adds; CUDA's bf16: groups of 16 in a tensor core); with add it is added, finished, to the old value.
@@ -145,22 +151,25 @@ OPERATION(void, qk_norm_rope_backward,
 //   backward_weight  dw (N, K) += dy (T, N)ᵀ · x (T, K)         dw is fp32
 // room >= T: rows that dy and x have memory for. What lies behind the first T may be overwritten: a library of the
 // backend's may want whole multiples of 128 rows, the last of them zeros.
+// x, y, dx and dy may be columns of wider ones; w is dense. Weights that lie one behind the other, as q, k and v's do,
+// are one w: forward that has the bits of separate products, and so has backward_weight; backward_input is one chain
+// over the rows of all of them.
 
 OPERATION(void, matmul_forward, (Stream *s, Tensor y, Tensor x, Tensor w, bool add), (s, y, x, w, add))
 OPERATION(void, matmul_backward_input, (Stream *s, Tensor dx, Tensor dy, Tensor w, bool add), (s, dx, dy, w, add))
 OPERATION(void, matmul_backward_weight, (Stream *s, float *dw, Tensor dy, Tensor x, int64_t room), (s, dw, dy, x, room))
 
-// ---- KV pages:  pages_write puts the new tokens' keys and values where page_table says; pages_copy makes page to[i] a
-// copy of page from[i], in an array of pages whose elements number page_elements(Hkv, D) each.
-// k, v (T, Hkv, D); pairs (count, 2) of from, to, on the device: no page is both, and none is twice a `to`
+// ---- KV pages (qk_norm_rope_forward writes them):  pages_copy makes page to[i] a copy of page from[i], in an array of
+// pages whose elements number page_elements(Hkv, D) each. pairs (count, 2) of from, to, on the device: no page is both,
+// and none is twice a `to`
 
 SIZE_OPERATION(int64_t, page_elements, (int64_t kv_heads, int64_t head_width))
-OPERATION(void, pages_write, (Stream *s, Tensor k, Tensor v, const Attention *a), (s, k, v, a))
 OPERATION(void, pages_copy, (Stream *s, void *pages, int64_t elements, const int32_t *pairs, int64_t count),
           (s, pages, elements, pairs, count))
 
 // ---- causal attention with grouped key/value heads, scale 1/sqrt(D): online softmax, no T×T array (Dao 2023)
-// q, out, dq, dout (T, H, D); k, v, dk, dv (T, Hkv, D); logsumexp, delta (T, H). k, v are not read with pages.
+// q, out, dq, dout (T, H, D); k, v, dk, dv (T, Hkv, D); logsumexp, delta (T, H). k, v are not read with pages. All but
+// out and dout may be columns of wider ones.
 // forward: key blocks of KEY_BLOCK from position 0; segments of KEY_SEGMENT merged ascending. In pages, the segments of
 // a sequence with one new token are worked on side by side, their sums kept in the workspace until they are merged;
 // pages that such sequences share may be read once for all of them.
@@ -176,8 +185,12 @@ OPERATION(void, attention_backward,
            Tensor out, const float *logsumexp, const Attention *a),
           (s, dq, dk, dv, delta, dout, q, k, v, out, logsumexp, a))
 
-// ---- SwiGLU (Shazeer 2020):  y = silu(gate) · up.   all (T, F); backward: dgate may be gate, dup may be up.
+// ---- SwiGLU (Shazeer 2020):  y = silu(gate) · up.   all (T, F); backward: dgate may be gate, dup may be up. gate, up,
+// dgate and dup may be columns of wider ones.
+// matmul_swiglu_forward: both products and SwiGLU in one, to the bit what matmul_forward and swiglu_forward give:
+// gate_up (T, 2·F) = x (T, C) · w (2·F, C)ᵀ, rounded, gate's columns first;  y (T, F) = silu(gate) · up.
 
+OPERATION(void, matmul_swiglu_forward, (Stream *s, Tensor y, Tensor gate_up, Tensor x, Tensor w), (s, y, gate_up, x, w))
 OPERATION(void, swiglu_forward, (Stream *s, Tensor y, Tensor gate, Tensor up), (s, y, gate, up))
 OPERATION(void, swiglu_backward, (Stream *s, Tensor dgate, Tensor dup, Tensor dy, Tensor gate, Tensor up),
           (s, dgate, dup, dy, gate, up))

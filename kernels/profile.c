@@ -115,6 +115,12 @@ static void matmul_backward_weight(Stream *s, float *dw, Tensor dy, Tensor x, in
     timed_matmul_backward_weight(s, dw, dy, x, room);
 }
 
+static void matmul_swiglu_forward(Stream *s, Tensor y, Tensor gate_up, Tensor x, Tensor w)
+{
+    product_is(x.rows, w.rows, w.columns, false);
+    timed_matmul_swiglu_forward(s, y, gate_up, x, w);
+}
+
 // How long sequences are only the device knows. T tokens in S of them have the fewest pairs where all are as long; a
 // context adds more. In pages it is most of them, so nothing is counted there.
 static void attention_is(int64_t tokens, const Attention *a, double products)
@@ -154,6 +160,7 @@ const Kernels *profile_table(const Kernels *kernels)
     profiled.matmul_forward = matmul_forward;
     profiled.matmul_backward_input = matmul_backward_input;
     profiled.matmul_backward_weight = matmul_backward_weight;
+    profiled.matmul_swiglu_forward = matmul_swiglu_forward;
     profiled.attention_forward = attention_forward;
     profiled.attention_backward = attention_backward;
     if (inner.graph_begin != NULL) {

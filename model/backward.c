@@ -22,14 +22,14 @@ static void mlp_backward(Model *m, const Ragged *batch, LayerActivations *l, con
     int64_t T = batch->tokens, C = m->config.width, F = m->config.feed_forward;
     Tensor dout = tensor(m->a.dstream, T, C), dproduct = tensor(m->a.dproduct, T, F),
            dnormed = tensor(m->a.dnormed, T, C);
-    Tensor gate = tensor(l->gate, T, F), up = tensor(l->up, T, F), normed = tensor(l->normed2, T, C);
+    Tensor gate_up = tensor(l->gate_up, T, 2 * F), gate = columns_of(gate_up, 0, F, k->activation_size),
+           up = columns_of(gate_up, F, 2 * F, k->activation_size);
     k->matmul_backward_weight(NULL, g->of[DOWN_PROJ], dout, tensor(l->product, T, F), m->limits.tokens);
     k->matmul_backward_input(NULL, dproduct, dout, w->of[DOWN_PROJ], false);
-    k->swiglu_backward(NULL, gate, up, dproduct, gate, up); // from here on gate and up hold their gradients
-    k->matmul_backward_weight(NULL, g->of[GATE_PROJ], gate, normed, m->limits.tokens);
-    k->matmul_backward_weight(NULL, g->of[UP_PROJ], up, normed, m->limits.tokens);
-    k->matmul_backward_input(NULL, dnormed, gate, w->of[GATE_PROJ], false);
-    k->matmul_backward_input(NULL, dnormed, up, w->of[UP_PROJ], true);
+    k->swiglu_backward(NULL, gate, up, dproduct, gate, up); // from here on gate_up holds gradients
+    k->matmul_backward_weight(NULL, gradients_of(g, w, GATE_PROJ, UP_PROJ), gate_up, tensor(l->normed2, T, C),
+                              m->limits.tokens);
+    k->matmul_backward_input(NULL, dnormed, gate_up, weights_of(w, GATE_PROJ, UP_PROJ, k->activation_size), false);
     k->rmsnorm_backward(NULL, tensor(m->a.dmiddle, T, C), g->of[POST_NORM], m->a.partial, dnormed, dout,
                         tensor(l->middle, T, C), w->of[POST_NORM], l->rstd2);
 }
@@ -38,34 +38,34 @@ static void mlp_backward(Model *m, const Ragged *batch, LayerActivations *l, con
 static void lend_workspace(Attention *attention, const Model *m, const Ragged *batch, const LayerActivations *l)
 {
     char *end = (char *)l->product + (size_t)(m->limits.tokens * m->config.feed_forward) * m->kernels->activation_size;
-    attention->workspace = l->gate;
-    attention->workspace_floats = (end - (char *)l->gate) / (int64_t)sizeof(float);
+    attention->workspace = l->gate_up;
+    attention->workspace_floats = (end - (char *)l->gate_up) / (int64_t)sizeof(float);
     for (int64_t s = 0; s < batch->sequences; s++) {
         int64_t blocks = ceil_divide(batch->starts[s + 1] - batch->starts[s], PAIR_BLOCK);
         attention->block_pairs += blocks * (blocks + 1) / 2;
     }
 }
 
-// From dmiddle to the gradients of q, k and v as projected.
+// From dmiddle to dqkv, the gradients of q, k and v as projected.
 static void attention_core_backward(Model *m, const Ragged *batch, LayerActivations *l, const LayerWeights *w,
                                     const LayerGradients *g)
 {
     const Kernels *k = m->kernels;
+    size_t size = k->activation_size;
     int64_t T = batch->tokens, C = m->config.width, D = m->config.head_width;
     int64_t Q = m->config.heads * D, KV = m->config.kv_heads * D;
     Tensor dmiddle = tensor(m->a.dmiddle, T, C), dattended = tensor(m->a.dattended, T, Q),
-           attended = tensor(l->attended, T, Q);
-    Tensor dq = tensor(m->a.dq, T, Q), dk = tensor(m->a.dk, T, KV), dv = tensor(m->a.dv, T, KV);
+           attended = tensor(l->attended, T, Q), dqkv = tensor(m->a.dqkv, T, Q + 2 * KV);
+    Heads h = heads_of(m, l, T);
     k->matmul_backward_weight(NULL, g->of[O_PROJ], dmiddle, attended, m->limits.tokens);
     k->matmul_backward_input(NULL, dattended, dmiddle, w->of[O_PROJ], false);
     Attention attention = pass_of(m, batch).attention;
     lend_workspace(&attention, m, batch, l);
-    k->attention_backward(NULL, dq, dk, dv, m->a.delta, dattended, tensor(l->q, T, Q), tensor(l->k, T, KV),
-                          tensor(l->v, T, KV), attended, l->logsumexp, &attention);
-    k->qk_norm_rope_backward(NULL, dq, g->of[Q_NORM], m->a.partial, dq, tensor(l->q_raw, T, Q), w->of[Q_NORM],
-                             l->q_rstd, m->cosine, m->sine, m->a.positions, D);
-    k->qk_norm_rope_backward(NULL, dk, g->of[K_NORM], m->a.partial, dk, tensor(l->k_raw, T, KV), w->of[K_NORM],
-                             l->k_rstd, m->cosine, m->sine, m->a.positions, D);
+    k->attention_backward(NULL, columns_of(dqkv, 0, Q, size), columns_of(dqkv, Q, Q + KV, size),
+                          columns_of(dqkv, Q + KV, Q + 2 * KV, size), m->a.delta, dattended, h.q, h.k, h.v, attended,
+                          l->logsumexp, &attention);
+    k->qk_norm_rope_backward(NULL, dqkv, g->of[Q_NORM], g->of[K_NORM], m->a.partial, dqkv, h.projected, w->of[Q_NORM],
+                             w->of[K_NORM], l->qk_rstd, m->cosine, m->sine, m->a.positions, &attention);
 }
 
 // From dmiddle to dstream (of the layer's input).
@@ -73,18 +73,14 @@ static void attention_backward(Model *m, const Ragged *batch, LayerActivations *
                                const LayerGradients *g)
 {
     const Kernels *k = m->kernels;
-    int64_t T = batch->tokens, C = m->config.width, D = m->config.head_width;
+    int64_t T = batch->tokens, C = m->config.width;
     attention_core_backward(m, batch, l, w, g);
-    const LayerTensor which[3] = {Q_PROJ, K_PROJ, V_PROJ}, bias[3] = {Q_BIAS, K_BIAS, V_BIAS};
-    void *const gradient[3] = {m->a.dq, m->a.dk, m->a.dv};
+    Tensor weights = weights_of(w, Q_PROJ, V_PROJ, k->activation_size), dqkv = tensor(m->a.dqkv, T, weights.rows);
     Tensor normed = tensor(l->normed, T, C), dnormed = tensor(m->a.dnormed, T, C);
-    for (int i = 0; i < 3; i++) {
-        Tensor d = tensor(gradient[i], T, (i == 0 ? m->config.heads : m->config.kv_heads) * D);
-        if (g->of[bias[i]] != NULL)
-            k->rows_sum(NULL, g->of[bias[i]], m->a.partial, d);
-        k->matmul_backward_weight(NULL, g->of[which[i]], d, normed, m->limits.tokens);
-        k->matmul_backward_input(NULL, dnormed, d, w->of[which[i]], i > 0);
-    }
+    if (g->of[Q_BIAS] != NULL)
+        k->rows_sum(NULL, gradients_of(g, w, Q_BIAS, V_BIAS), m->a.partial, dqkv);
+    k->matmul_backward_weight(NULL, gradients_of(g, w, Q_PROJ, V_PROJ), dqkv, normed, m->limits.tokens);
+    k->matmul_backward_input(NULL, dnormed, dqkv, weights, false);
     k->rmsnorm_backward(NULL, tensor(m->a.dstream, T, C), g->of[INPUT_NORM], m->a.partial, dnormed,
                         tensor(m->a.dmiddle, T, C), tensor(l->input, T, C), w->of[INPUT_NORM], l->rstd);
 }

@@ -24,41 +24,46 @@ static void project(const Kernels *k, Tensor y, Tensor x, Tensor w, Tensor bias)
     k->matmul_forward(NULL, y, x, w, bias.data != NULL);
 }
 
-// With pages: new keys and values are written to this layer's pages, and attention reads them there.
-static void attend(Model *m, const Pass *p, int64_t layer, Tensor q, Tensor keys, Tensor v)
+Heads heads_of(const Model *m, const LayerActivations *l, int64_t tokens)
+{
+    const ModelConfig *c = &m->config;
+    size_t size = m->kernels->activation_size;
+    int64_t Q = c->heads * c->head_width, KV = c->kv_heads * c->head_width;
+    Tensor all = tensor(l->qkv, tokens, Q + 2 * KV);
+    Tensor turned = l->turned != NULL ? tensor(l->turned, tokens, Q + KV) : columns_of(all, 0, Q + KV, size);
+    return (Heads){.projected = all,
+                   .turned = turned,
+                   .q = columns_of(turned, 0, Q, size),
+                   .k = columns_of(turned, Q, Q + KV, size),
+                   .v = columns_of(all, Q + KV, Q + 2 * KV, size)};
+}
+
+// With pages: of this layer, where new keys and values are written and attention reads them.
+static Attention attention_of(const Model *m, const Pass *p, int64_t layer)
 {
     const Kernels *k = m->kernels;
     Attention attention = p->attention;
-    LayerActivations *l = &p->a->layers[layer];
     if (attention.page_table != NULL) {
         size_t bytes = (size_t)(m->limits.cache.pages * k->page_elements(m->config.kv_heads, m->config.head_width)) *
                        k->activation_size;
         attention.key_pages = (char *)p->a->key_pages + (size_t)layer * bytes;
         attention.value_pages = (char *)p->a->value_pages + (size_t)layer * bytes;
-        k->pages_write(NULL, keys, v, &attention);
     }
-    k->attention_forward(NULL, tensor(l->attended, p->tokens, q.columns), l->logsumexp, q, keys, v, &attention);
+    return attention;
 }
 
 static void attention_half(Model *m, const Pass *p, int64_t layer, const LayerWeights *w)
 {
-    const ModelConfig *c = &m->config;
     const Kernels *k = m->kernels;
     LayerActivations *l = &p->a->layers[layer];
-    int64_t T = p->tokens, C = c->width, Q = c->heads * c->head_width, KV = c->kv_heads * c->head_width;
-    float epsilon = (float)c->norm_epsilon;
-    Tensor normed = tensor(l->normed, T, C), q = tensor(l->q, T, Q), keys = tensor(l->k, T, KV),
-           v = tensor(l->v, T, KV);
-    Tensor q_raw = l->q_raw != NULL ? tensor(l->q_raw, T, Q) : q,
-           k_raw = l->k_raw != NULL ? tensor(l->k_raw, T, KV) : keys;
-    project(k, q_raw, normed, w->of[Q_PROJ], w->of[Q_BIAS]);
-    project(k, k_raw, normed, w->of[K_PROJ], w->of[K_BIAS]);
-    project(k, v, normed, w->of[V_PROJ], w->of[V_BIAS]);
-    k->qk_norm_rope_forward(NULL, q, l->q_rstd, q_raw, w->of[Q_NORM], m->cosine, m->sine, p->a->positions,
-                            c->head_width, epsilon);
-    k->qk_norm_rope_forward(NULL, keys, l->k_rstd, k_raw, w->of[K_NORM], m->cosine, m->sine, p->a->positions,
-                            c->head_width, epsilon);
-    attend(m, p, layer, q, keys, v);
+    Attention attention = attention_of(m, p, layer);
+    Heads h = heads_of(m, l, p->tokens);
+    size_t size = k->activation_size;
+    project(k, h.projected, tensor(l->normed, p->tokens, m->config.width), weights_of(w, Q_PROJ, V_PROJ, size),
+            weights_of(w, Q_BIAS, V_BIAS, size));
+    k->qk_norm_rope_forward(NULL, h.turned, l->qk_rstd, h.projected, w->of[Q_NORM], w->of[K_NORM], m->cosine, m->sine,
+                            p->a->positions, &attention, (float)m->config.norm_epsilon);
+    k->attention_forward(NULL, tensor(l->attended, p->tokens, h.q.columns), l->logsumexp, h.q, h.k, h.v, &attention);
 }
 
 void layer_forward(Model *m, const Pass *p, int64_t layer)
@@ -69,13 +74,12 @@ void layer_forward(Model *m, const Pass *p, int64_t layer)
     LayerWeights w = layer_weights(m, layer);
     attention_half(m, p, layer, &w);
     Tensor out = tensor(p->a->branch, T, C), input = tensor(l->input, T, C), middle = tensor(l->middle, T, C);
-    Tensor normed = tensor(l->normed2, T, C), gate = tensor(l->gate, T, F), up = tensor(l->up, T, F);
+    Tensor normed = tensor(l->normed2, T, C), product = tensor(l->product, T, F);
     k->matmul_forward(NULL, out, tensor(l->attended, T, Q), w.of[O_PROJ], false);
     k->rmsnorm_forward(NULL, normed, middle, l->rstd2, out, input, w.of[POST_NORM], (float)m->config.norm_epsilon);
-    k->matmul_forward(NULL, gate, normed, w.of[GATE_PROJ], false);
-    k->matmul_forward(NULL, up, normed, w.of[UP_PROJ], false);
-    k->swiglu_forward(NULL, tensor(l->product, T, F), gate, up);
-    k->matmul_forward(NULL, out, tensor(l->product, T, F), w.of[DOWN_PROJ], false);
+    k->matmul_swiglu_forward(NULL, product, tensor(l->gate_up, T, 2 * F), normed,
+                             weights_of(&w, GATE_PROJ, UP_PROJ, k->activation_size));
+    k->matmul_forward(NULL, out, product, w.of[DOWN_PROJ], false);
 }
 
 static bool visit(const Model *m, int64_t layer)

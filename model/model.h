@@ -54,10 +54,12 @@ typedef struct ModelHooks {
     bool (*share_elements)(void *context, int64_t first, int64_t count, float *host);
 } ModelHooks;
 
-// What a layer's forward pass keeps for its backward pass, all with T rows. q_raw, k_raw, q_rstd, k_rstd: QK-norm only.
+// What a layer's forward pass keeps for its backward pass, all with T rows. qkv: q, k and v as projected, side by side;
+// turned: q and k after norm and RoPE, and qk_rstd of their heads: QK-norm only, without it they are turned where they
+// lie. gate_up: gate and up side by side.
 typedef struct LayerActivations {
-    void *input, *normed, *q_raw, *k_raw, *v, *q, *k, *attended, *middle, *normed2, *gate, *up, *product;
-    float *rstd, *q_rstd, *k_rstd, *logsumexp, *rstd2;
+    void *input, *normed, *qkv, *turned, *attended, *middle, *normed2, *gate_up, *product;
+    float *rstd, *qk_rstd, *logsumexp, *rstd2;
 } LayerActivations;
 
 typedef struct Activations {
@@ -72,7 +74,7 @@ typedef struct Activations {
     int32_t *best;                        // (N)
     float *head_workspace;
     // backward pass
-    void *dhidden, *dstream, *dmiddle, *dnormed, *dq, *dk, *dv, *dattended, *dproduct, *dhead_input;
+    void *dhidden, *dstream, *dmiddle, *dnormed, *dqkv, *dattended, *dproduct, *dhead_input;
     float *delta, *partial, *dlogprob, *dentropy; // dlogprob, dentropy (N)
     float *head_gradient;                         // (V, C): of one micro-batch, completed before it is added
     // generation: the batch in one block (paged.h), and the results

@@ -4,8 +4,9 @@
 
 #include "model/model.h"
 #include "system/phase.h"
+#include <assert.h>
 
-static inline Tensor tensor(void *data, int64_t rows, int64_t columns) { return (Tensor){data, rows, columns}; }
+static inline Tensor tensor(void *data, int64_t rows, int64_t columns) { return dense(data, rows, columns); }
 static const Tensor NONE = {0};
 
 // Element `element` of all, which belongs to this tensor.
@@ -48,6 +49,27 @@ typedef struct LayerWeights {
 typedef struct LayerGradients {
     float *of[LAYER_TENSORS]; // NULL: the family has no such tensor
 } LayerGradients;
+
+// Tensors `first` to `last` of a layer, which lie one behind the other, as one with the rows of all; of biases the
+// columns. NONE, NULL: the family has none.
+static inline Tensor weights_of(const LayerWeights *w, LayerTensor first, LayerTensor last, size_t element_size)
+{
+    Tensor all = w->of[first];
+    for (int i = (int)first + 1; all.data != NULL && i <= (int)last; i++) {
+        Tensor next = w->of[i];
+        assert((char *)next.data == (char *)all.data + (size_t)(all.rows * all.columns) * element_size);
+        all = first == Q_BIAS ? tensor(all.data, 1, all.columns + next.columns)
+                              : tensor(all.data, all.rows + next.rows, all.columns);
+    }
+    return all;
+}
+
+static inline float *gradients_of(const LayerGradients *g, const LayerWeights *w, LayerTensor first, LayerTensor last)
+{
+    for (int i = (int)first; g->of[first] != NULL && i < (int)last; i++)
+        assert(g->of[i + 1] == g->of[i] + w->of[i].rows * w->of[i].columns);
+    return g->of[first];
+}
 
 static inline LayerWeights layer_weights(const Model *m, int64_t layer)
 {
@@ -107,6 +129,13 @@ typedef struct Pass {
 } Pass;
 
 Pass pass_of(Model *model, const Ragged *batch);
+
+// A layer's q, k and v: as one product made them, q and k together after norm and RoPE, and each as attention reads it.
+typedef struct Heads {
+    Tensor projected, turned, q, k, v;
+} Heads;
+
+Heads heads_of(const Model *model, const LayerActivations *layer, int64_t tokens);
 
 // From the tokens (a->ids, a->positions, on the device) to the final hidden states.
 bool run_forward(Model *model, const Pass *pass);

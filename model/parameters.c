@@ -46,10 +46,10 @@ static bool place_layer(Parameters *all, const ModelConfig *c, int64_t layer)
     } tensors[LAYER_TENSORS] = {
         [INPUT_NORM] = {"input_layernorm.weight", 1, C, false},
         [Q_PROJ] = {"self_attn.q_proj.weight", q, C, true},
-        [Q_BIAS] = {"self_attn.q_proj.bias", 1, q, false},
         [K_PROJ] = {"self_attn.k_proj.weight", kv, C, true},
-        [K_BIAS] = {"self_attn.k_proj.bias", 1, kv, false},
         [V_PROJ] = {"self_attn.v_proj.weight", kv, C, true},
+        [Q_BIAS] = {"self_attn.q_proj.bias", 1, q, false},
+        [K_BIAS] = {"self_attn.k_proj.bias", 1, kv, false},
         [V_BIAS] = {"self_attn.v_proj.bias", 1, kv, false},
         [O_PROJ] = {"self_attn.o_proj.weight", C, q, true},
         [Q_NORM] = {"self_attn.q_norm.weight", 1, D, false},

@@ -11,17 +11,17 @@ extern "C" {
 
 typedef enum LayerTensor {
     INPUT_NORM,
-    Q_PROJ,
-    Q_BIAS,
+    Q_PROJ, // these three one behind the other: one matrix product makes q, k and v
     K_PROJ,
-    K_BIAS,
     V_PROJ,
+    Q_BIAS, // and their biases
+    K_BIAS,
     V_BIAS,
     O_PROJ,
     Q_NORM,
     K_NORM,
     POST_NORM,
-    GATE_PROJ,
+    GATE_PROJ, // these two: one product makes gate and up
     UP_PROJ,
     DOWN_PROJ,
     LAYER_TENSORS

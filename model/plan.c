@@ -8,29 +8,23 @@ static bool plan_layer(Arena *arena, LayerActivations *l, const ModelConfig *c, 
 {
     int64_t C = c->width, F = c->feed_forward, H = c->heads, Hkv = c->kv_heads, Q = H * c->head_width;
     int64_t KV = Hkv * c->head_width;
-    bool norm = family_of(c)->qk_norm; // without it q and k are rotated in place
-    const char *turned = norm ? "layer: q, k after norm and RoPE" : "layer: q, k, v";
+    bool norm = family_of(c)->qk_norm; // without it q and k are turned where they lie
     struct {
         const char *name;
         void *pointer;
         int64_t columns;
         size_t size;
     } arrays[] = {{"layer: attention norm", &l->normed, C, size},
-                  {"layer: q, k, v", &l->q_raw, norm ? Q : 0, size},
-                  {"layer: q, k, v", &l->k_raw, norm ? KV : 0, size},
-                  {"layer: q, k, v", &l->v, KV, size},
-                  {turned, &l->q, Q, size},
-                  {turned, &l->k, KV, size},
+                  {"layer: q, k, v", &l->qkv, Q + 2 * KV, size},
+                  {"layer: q, k after norm and RoPE", &l->turned, norm ? Q + KV : 0, size},
                   {"layer: attention", &l->attended, Q, size},
                   {"layer: middle of the stream", &l->middle, C, size},
                   {"layer: MLP norm", &l->normed2, C, size},
-                  {"layer: gate, up", &l->gate, F, size}, // these three in a row: backward.c lends them out as one
-                  {"layer: gate, up", &l->up, F, size},
+                  {"layer: gate, up", &l->gate_up, 2 * F, size}, // these two in a row: backward.c lends them as one
                   {"layer: SwiGLU", &l->product, F, size},
                   {"layer: row statistics", &l->rstd, 1, 4},
                   {"layer: row statistics", &l->rstd2, 1, 4},
-                  {"layer: row statistics", &l->q_rstd, norm ? H : 0, 4},
-                  {"layer: row statistics", &l->k_rstd, norm ? Hkv : 0, 4},
+                  {"layer: row statistics", &l->qk_rstd, norm ? H + Hkv : 0, 4},
                   {"layer: row statistics", &l->logsumexp, H, 4}};
     if (!inner)
         return arena_add(arena, "layer: input", &l->input, T * C, size);
@@ -97,13 +91,12 @@ static bool plan_backward(Model *m)
     int64_t T = m->limits.tokens, N = m->limits.rows, C = c->width, D = c->head_width, Q = c->heads * D,
             KV = c->kv_heads * D;
     int64_t widest = C > D ? C : D; // of all gradients that are summed over rows
-    if ((family_of(c)->qkv_bias || family_of(c)->qk_norm) && Q > widest)
-        widest = Q;
+    int64_t heads = family_of(c)->qkv_bias ? Q + 2 * KV : family_of(c)->qk_norm ? Q + KV : 0;
+    widest = heads > widest ? heads : widest;
     size_t size = m->kernels->activation_size;
-    void **arrays[] = {&a->dhidden,   &a->dstream, &a->dmiddle, &a->dnormed, &a->dq,
-                       &a->dattended, &a->dk,      &a->dv,      &a->dproduct};
-    const int64_t columns[] = {C, C, C, C, Q, Q, KV, KV, c->feed_forward};
-    for (int i = 0; i < 9; i++)
+    void **arrays[] = {&a->dhidden, &a->dstream, &a->dmiddle, &a->dnormed, &a->dqkv, &a->dattended, &a->dproduct};
+    const int64_t columns[] = {C, C, C, C, Q + 2 * KV, Q, c->feed_forward};
+    for (int i = 0; i < 7; i++)
         TRY(arena_add(arena, "gradients of activations", arrays[i], T * columns[i], size));
     TRY(arena_add(arena, "gradients of activations", &a->dhead_input, N * C, size));
     TRY(arena_add(arena, "gradients of activations", &a->delta, T * c->heads, sizeof(float)));

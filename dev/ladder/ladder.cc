@@ -31,10 +31,10 @@ struct Array {
     Floats numbers;
     Array(int64_t rows, int64_t columns, uint32_t seed) : numbers(random_numbers(rows * columns, seed))
     {
-        device = Tensor{gpu->allocate((size_t)(rows * columns) * gpu->activation_size), rows, columns};
+        device = dense(gpu->allocate((size_t)(rows * columns) * gpu->activation_size), rows, columns);
         gpu->upload_rounded(NULL, device.data, numbers.data(), rows * columns);
         read();
-        host = Tensor{numbers.data(), rows, columns};
+        host = dense(numbers.data(), rows, columns);
     }
     ~Array() { gpu->release(device.data); }
     Array(const Array &) = delete;
@@ -102,7 +102,7 @@ static void matmul()
     enum { M = 128, N = 128, K = 128 };
     Array x(M, K, 1), w(N, K, 2), y(M, N, 3);
     Floats expected(M * N);
-    naive->matmul_forward(NULL, Tensor{expected.data(), M, N}, x.host, w.host, false);
+    naive->matmul_forward(NULL, dense(expected.data(), M, N), x.host, w.host, false);
     head("Matrix product, (128, 128) · (128, 128)ᵀ: 64 KiB to read, 32 to write");
     SimtCounts c = run("a thread an output", &y, expected, [&] { matmul_thread(y.device, x.device, w.device); });
     expect("sectors", c.sectors,
@@ -123,7 +123,7 @@ static void rmsnorm()
     Array x(T, C, 1), weight(1, C, 2), y(T, C, 3);
     Floats expected(T * C), rstd(T);
     Tensor none = {};
-    naive->rmsnorm_forward(NULL, Tensor{expected.data(), T, C}, none, rstd.data(), x.host, none, weight.host, epsilon);
+    naive->rmsnorm_forward(NULL, dense(expected.data(), T, C), none, rstd.data(), x.host, none, weight.host, epsilon);
     float *device_rstd = (float *)gpu->allocate(T * sizeof(float));
     head("RMSNorm of (128, 1024): 256 KiB to read, 256 to write");
     run("a thread a row", &y, expected, [&] { rmsnorm_thread(y.device, x.device, weight.device, epsilon); });
@@ -145,7 +145,7 @@ static void attention()
     a.head_width = D;
     a.starts = starts;
     a.contexts = contexts;
-    naive->attention_forward(NULL, Tensor{expected.data(), T, D}, logsumexp.data(), q.host, k.host, v.host, &a);
+    naive->attention_forward(NULL, dense(expected.data(), T, D), logsumexp.data(), q.host, k.host, v.host, &a);
     float *scores = (float *)gpu->allocate(T * T * sizeof(float)),
           *device_sums = (float *)gpu->allocate(T * sizeof(float));
     int32_t *device_starts = (int32_t *)gpu->allocate(sizeof starts),

@@ -12,26 +12,32 @@
 // D, rounded up to what the inner product wants of a row.
 INLINE int64_t padded_width(int64_t D) { return (D + 15) / 16 * 16; }
 
-// One sequence's keys and values of one kv head, rows `stride` apart: those of its new tokens, and those of the context
-// before them; NULL if in pages.
+// Rows of memory so many elements apart
+typedef struct KeyRows {
+    const float *row;
+    int64_t stride;
+} KeyRows;
+
+// One sequence's keys and values of one kv head: those of its new tokens, and those of the context before them; NULL if
+// in pages.
 typedef struct KeyView {
-    const float *keys, *values, *context_keys, *context_values;
+    KeyRows keys, values, context_keys, context_values;
     const Attention *a;
-    int64_t sequence, kv_head, context, length, stride; // length: context and new tokens
+    int64_t sequence, kv_head, context, length; // length: context and new tokens
 } KeyView;
 
 static KeyView key_view(const Attention *a, Tensor k, Tensor v, int64_t sequence, int64_t kv_head)
 {
-    KeyView view = {.a = a, .sequence = sequence, .kv_head = kv_head, .stride = a->kv_heads * a->head_width};
+    KeyView view = {.a = a, .sequence = sequence, .kv_head = kv_head};
     int64_t start = a->starts[sequence], head = kv_head * a->head_width;
     view.context = a->contexts[sequence];
     view.length = view.context + a->starts[sequence + 1] - start;
     if (a->key_pages == NULL) {
         int64_t context = a->context_rows == NULL ? start : a->context_rows[sequence];
-        view.keys = (const float *)k.data + start * view.stride + head;
-        view.values = (const float *)v.data + start * view.stride + head;
-        view.context_keys = (const float *)k.data + context * view.stride + head;
-        view.context_values = (const float *)v.data + context * view.stride + head;
+        view.keys = (KeyRows){row_of(k, start) + head, k.stride};
+        view.values = (KeyRows){row_of(v, start) + head, v.stride};
+        view.context_keys = (KeyRows){row_of(k, context) + head, k.stride};
+        view.context_values = (KeyRows){row_of(v, context) + head, v.stride};
     }
     return view;
 }
@@ -71,21 +77,16 @@ static void write_columns(float *out, const float *rows, int64_t stride, int64_t
 
 // `count` rows from position `first` on, some of them of the context, then the sequence's own: where they lie, one
 // behind the other. Only where both are needed they are copied, to room (KEY_BLOCK, D).
-typedef struct KeyRows {
-    const float *row;
-    int64_t stride;
-} KeyRows;
-
-static KeyRows rows_at(const KeyView *view, const float *context, const float *own, int64_t first, int64_t count,
-                       float *room)
+static KeyRows rows_at(const KeyView *view, KeyRows context, KeyRows own, int64_t first, int64_t count, float *room)
 {
     int64_t D = view->a->head_width, before = view->context - first;
     if (before <= 0)
-        return (KeyRows){own - before * view->stride, view->stride};
+        return (KeyRows){own.row - before * own.stride, own.stride};
     if (before >= count)
-        return (KeyRows){context + first * view->stride, view->stride};
+        return (KeyRows){context.row + first * context.stride, context.stride};
     for (int64_t r = 0; r < count; r++)
-        memcpy(room + r * D, r < before ? context + (first + r) * view->stride : own + (r - before) * view->stride,
+        memcpy(room + r * D,
+               r < before ? context.row + (first + r) * context.stride : own.row + (r - before) * own.stride,
                (size_t)D * sizeof(float));
     return (KeyRows){room, D};
 }

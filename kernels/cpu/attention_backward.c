@@ -44,8 +44,8 @@ static void backward_row(float *weights, float *dscores, float logsumexp, float 
 }
 
 typedef struct BackwardTensors {
-    float *dq, *dk, *dv;
-    const float *q, *k, *v, *dout, *logsumexp, *delta;
+    Tensor dq, dk, dv, q, dout;
+    const float *logsumexp, *delta;
 } BackwardTensors;
 
 // The rows that see the sequence's own keys: its own, and behind them those of others.
@@ -59,13 +59,13 @@ static void backward_block(BackwardTile *w, const BackwardTensors *t, const KeyV
                            int64_t query_block, int64_t key_block, int64_t keys)
 {
     const Attention *a = view->a;
-    int64_t D = a->head_width, P = w->padded, stride = a->heads * D, start = a->starts[view->sequence];
+    int64_t D = a->head_width, P = w->padded, start = a->starts[view->sequence];
     int64_t first = query_block * KEY_BLOCK, rows = smaller(queries_of(a, view->sequence) - first, KEY_BLOCK);
-    int64_t at = (start + first) * stride + head * D, columns = (keys + 15) / 16 * 16;
-    float scale = 1.0f / sqrtf((float)D);
-    pack_rows(w->queries, t->q + at, stride, rows, D, P);
-    pack_rows(w->dout, t->dout + at, stride, rows, D, P);
-    pack_rows(w->dqueries, t->dq + at, stride, rows, D, P);
+    int64_t columns = (keys + 15) / 16 * 16;
+    float scale = 1.0f / sqrtf((float)D), *dq = row_of(t->dq, start + first) + head * D;
+    pack_rows(w->queries, row_of(t->q, start + first) + head * D, t->q.stride, rows, D, P);
+    pack_rows(w->dout, row_of(t->dout, start + first) + head * D, t->dout.stride, rows, D, P);
+    pack_rows(w->dqueries, dq, t->dq.stride, rows, D, P);
     tile_product(rows, columns, D, w->queries, P, 1, w->key_columns, KEY_BLOCK, w->weights, KEY_BLOCK, false, NULL);
     tile_product(rows, columns, D, w->dout, P, 1, w->value_columns, KEY_BLOCK, w->dscores, KEY_BLOCK, false, NULL);
     for (int64_t r = 0; r < rows; r++) {
@@ -77,29 +77,30 @@ static void backward_block(BackwardTile *w, const BackwardTensors *t, const KeyV
     tile_product(keys, P, rows, w->dscores, 1, KEY_BLOCK, w->queries, P, w->dkeys, P, true, NULL);
     tile_product(rows, P, keys, w->dscores, KEY_BLOCK, 1, w->keys, P, w->dqueries, P, true, NULL);
     for (int64_t r = 0; r < rows; r++)
-        memcpy(t->dq + at + r * stride, w->dqueries + r * P, (size_t)D * sizeof(float));
+        memcpy(dq + r * t->dq.stride, w->dqueries + r * P, (size_t)D * sizeof(float));
 }
 
 static void backward_task(BackwardTile *w, const BackwardTensors *t, const KeyView *view)
 {
     const Attention *a = view->a;
-    int64_t D = a->head_width, group = a->heads / a->kv_heads, stride = view->stride;
+    int64_t D = a->head_width, group = a->heads / a->kv_heads;
     int64_t own = view->length - view->context, blocks = ceil_divide(queries_of(a, view->sequence), KEY_BLOCK);
     for (int64_t j = 0; j * KEY_BLOCK < own; j++) {
         int64_t keys = smaller(own - j * KEY_BLOCK, KEY_BLOCK);
-        const float *k = view->keys + j * KEY_BLOCK * stride;
-        pack_rows(w->keys, k, stride, keys, D, w->padded);
-        pack_columns(w->key_columns, k, stride, keys, D);
-        pack_columns(w->value_columns, view->values + j * KEY_BLOCK * stride, stride, keys, D);
+        const float *k = view->keys.row + j * KEY_BLOCK * view->keys.stride;
+        pack_rows(w->keys, k, view->keys.stride, keys, D, w->padded);
+        pack_columns(w->key_columns, k, view->keys.stride, keys, D);
+        pack_columns(w->value_columns, view->values.row + j * KEY_BLOCK * view->values.stride, view->values.stride,
+                     keys, D);
         memset(w->dkeys, 0, (size_t)(KEY_BLOCK * w->padded) * sizeof(float));
         memset(w->dvalues, 0, (size_t)(KEY_BLOCK * w->padded) * sizeof(float));
         for (int64_t g = 0; g < group; g++)
             for (int64_t i = j; i < blocks; i++)
                 backward_block(w, t, view, view->kv_head * group + g, i, j, keys);
-        int64_t at = (a->starts[view->sequence] + j * KEY_BLOCK) * stride + view->kv_head * D;
         for (int64_t r = 0; r < keys; r++) {
-            memcpy(t->dk + at + r * stride, w->dkeys + r * w->padded, (size_t)D * sizeof(float));
-            memcpy(t->dv + at + r * stride, w->dvalues + r * w->padded, (size_t)D * sizeof(float));
+            int64_t row = a->starts[view->sequence] + j * KEY_BLOCK + r, at = view->kv_head * D;
+            memcpy(row_of(t->dk, row) + at, w->dkeys + r * w->padded, (size_t)D * sizeof(float));
+            memcpy(row_of(t->dv, row) + at, w->dvalues + r * w->padded, (size_t)D * sizeof(float));
         }
     }
 }
@@ -116,9 +117,12 @@ static void cpu_attention_backward(Stream *s, Tensor dq, Tensor dk, Tensor dv, f
                                    Tensor k, Tensor v, Tensor out, const float *logsumexp, const Attention *a)
 {
     assert(q.columns == a->heads * a->head_width && k.columns == a->kv_heads * a->head_width && a->key_pages == NULL);
-    BackwardTensors t = {dq.data, dk.data, dv.data, q.data, k.data, v.data, dout.data, logsumexp, delta};
+    assert(is_dense(dout) && is_dense(out));
+    BackwardTensors t = {dq, dk, dv, q, dout, logsumexp, delta};
     output_dots(delta, dout.data, out.data, q.rows * a->heads, a->head_width);
-    cpu_zero(s, dq.data, (size_t)(dq.rows * dq.columns) * sizeof(float));
+#pragma omp parallel for schedule(static)
+    for (int64_t row = 0; row < dq.rows; row++)
+        memset(row_of(dq, row), 0, (size_t)dq.columns * sizeof(float));
 #pragma omp parallel
     {
         BackwardTile w = backward_tile(a->head_width);

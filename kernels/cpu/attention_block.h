@@ -194,16 +194,17 @@ static int64_t result_row(const KeyView *view, int64_t first, int64_t r)
 }
 
 // last: the last position that any of them sees
-static void load_queries(ForwardTile *w, const float *q, const KeyView *view, int64_t first, int64_t queries,
-                         int64_t last)
+static void load_queries(ForwardTile *w, Tensor q, const KeyView *view, int64_t first, int64_t queries, int64_t last)
 {
     const Attention *a = view->a;
     int64_t D = a->head_width;
     w->rows = queries * (a->heads / a->kv_heads);
     w->first = smaller(a->contexts[view->sequence] + first, last);
     w->last = last;
-    for (int64_t r = 0; r < w->rows; r++)
-        memcpy(w->queries + r * D, q + result_row(view, first, r) * D, (size_t)D * sizeof(float));
+    for (int64_t r = 0; r < w->rows; r++) {
+        int64_t row = result_row(view, first, r);
+        memcpy(w->queries + r * D, row_of(q, row / a->heads) + row % a->heads * D, (size_t)D * sizeof(float));
+    }
 }
 
 typedef struct Results {

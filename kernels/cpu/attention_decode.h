@@ -67,8 +67,7 @@ static int64_t cpu_attention_workspace(int64_t sequences, int64_t positions, int
 
 // Blocks from `block` to the end of its segment, or to `last`, the last position that the rows see: those of
 // `sequences` neighbours, the first of which is the view's.
-static void piece_task(ForwardTile *w, const float *q, const KeyView *view, int64_t sequences, int64_t block,
-                       int64_t last)
+static void piece_task(ForwardTile *w, Tensor q, const KeyView *view, int64_t sequences, int64_t block, int64_t last)
 {
     const Attention *a = view->a;
     int64_t group = a->heads / a->kv_heads, row = view->sequence * a->heads + view->kv_head * group;
@@ -113,12 +112,12 @@ static void run_piece(ForwardTile *w, Tensor q, const Attention *a, int64_t sequ
     int64_t index = number / a->kv_heads, each = parts_of(&company, parts), together = company.segments * each;
     if (index >= together) {
         KeyView view = key_view(a, NO_ROWS, NO_ROWS, sequence, number % a->kv_heads);
-        piece_task(w, q.data, &view, 1, (company.segments + index - together) * SEGMENT_BLOCKS, a->contexts[sequence]);
+        piece_task(w, q, &view, 1, (company.segments + index - together) * SEGMENT_BLOCKS, a->contexts[sequence]);
         return;
     }
     int64_t begin = company.sequences * (index % each) / each, end = company.sequences * (index % each + 1) / each;
     KeyView view = key_view(a, NO_ROWS, NO_ROWS, sequence + begin, number % a->kv_heads);
-    piece_task(w, q.data, &view, end - begin, index / each * SEGMENT_BLOCKS, company.pages * KEY_BLOCK - 1);
+    piece_task(w, q, &view, end - begin, index / each * SEGMENT_BLOCKS, company.pages * KEY_BLOCK - 1);
 }
 
 static void merge_segments(ForwardTile *w, const Results *results, const Attention *a, int64_t sequence, int64_t head)
@@ -141,7 +140,7 @@ static void finish_sequence(ForwardTile *w, const Results *results, Tensor q, co
     if (segments_apart(a, sequence) == 0)
         return;
     if (pages % SEGMENT_BLOCKS != 0)
-        piece_task(w, q.data, &view, 1, pages, a->contexts[sequence]);
+        piece_task(w, q, &view, 1, pages, a->contexts[sequence]);
     for (int64_t head = kv_head * group; head < (kv_head + 1) * group; head++)
         merge_segments(w, results, a, sequence, head);
 }

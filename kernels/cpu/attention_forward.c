@@ -5,7 +5,7 @@
 // attention_block.h; a sequence that decodes over more than a segment, or with others, has tasks of attention_decode.h.
 #include "kernels/cpu/attention_decode.h"
 
-static void tile_task(ForwardTile *w, const Results *results, const float *q, const KeyView *view, int64_t first,
+static void tile_task(ForwardTile *w, const Results *results, Tensor q, const KeyView *view, int64_t first,
                       int64_t queries)
 {
     const Attention *a = view->a;
@@ -44,13 +44,14 @@ static void run_task(ForwardTile *w, const Results *results, Tensor q, Tensor k,
     int64_t queries = a->starts[sequence + 1] - a->starts[sequence], tiles = ceil_divide(queries, TILE_QUERIES);
     KeyView view = key_view(a, k, v, sequence, number % a->kv_heads);
     int64_t first = (tiles - 1 - number / a->kv_heads) * TILE_QUERIES;
-    tile_task(w, results, q.data, &view, first, smaller(queries - first, TILE_QUERIES));
+    tile_task(w, results, q, &view, first, smaller(queries - first, TILE_QUERIES));
 }
 
 static void cpu_attention_forward(Stream *s, Tensor out, float *logsumexp, Tensor q, Tensor k, Tensor v,
                                   const Attention *who)
 {
     assert(q.columns == who->heads * who->head_width && who->head_width % 2 == 0 && who->heads % who->kv_heads == 0);
+    assert(is_dense(out));
     Results results = {out.data, logsumexp};
     const Attention worth = with_company_worth_it(who), *a = &worth;
     bool apart = false;

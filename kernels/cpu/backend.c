@@ -10,8 +10,8 @@
 
 #include "kernels/cpu/matmul.c"
 #include "kernels/cpu/elementwise.c"
-#include "kernels/cpu/norm.c"
 #include "kernels/cpu/pages.c"
+#include "kernels/cpu/norm.c"
 #include "kernels/cpu/attention_forward.c"
 #include "kernels/cpu/attention_backward.c"
 #include "kernels/cpu/head.c"
@@ -20,20 +20,27 @@
 
 static void cpu_matmul_forward(Stream *s, Tensor y, Tensor x, Tensor w, bool add)
 {
-    assert(y.rows == x.rows && y.columns == w.rows && x.columns == w.columns);
-    matmul_nt(y.rows, y.columns, x.columns, y.data, x.data, w.data, add);
+    assert(y.rows == x.rows && y.columns == w.rows && x.columns == w.columns && is_dense(w));
+    matmul_nt(y, x, w, add);
 }
 
 static void cpu_matmul_backward_input(Stream *s, Tensor dx, Tensor dy, Tensor w, bool add)
 {
-    assert(dx.rows == dy.rows && dy.columns == w.rows && dx.columns == w.columns);
-    matmul_nn(dx.rows, dx.columns, dy.columns, dx.data, dy.data, w.data, add);
+    assert(dx.rows == dy.rows && dy.columns == w.rows && dx.columns == w.columns && is_dense(w));
+    matmul_nn(dx, dy, w, add);
 }
 
 static void cpu_matmul_backward_weight(Stream *s, float *dw, Tensor dy, Tensor x, int64_t room)
 {
     assert(dy.rows == x.rows);
-    matmul_tn(dy.columns, x.columns, x.rows, dw, dy.data, x.data, true);
+    matmul_tn(dense(dw, dy.columns, x.columns), dy, x, true);
+}
+
+static void cpu_matmul_swiglu_forward(Stream *s, Tensor y, Tensor gate_up, Tensor x, Tensor w)
+{
+    int64_t F = y.columns;
+    cpu_matmul_forward(s, gate_up, x, w, false);
+    cpu_swiglu_forward(s, y, columns_of(gate_up, 0, F, sizeof(float)), columns_of(gate_up, F, 2 * F, sizeof(float)));
 }
 
 static const char *cpu_device(void)

@@ -23,6 +23,7 @@ static void cpu_accumulate(Stream *s, float *sum, const float *x, int64_t count)
 static void cpu_embedding_forward(Stream *s, Tensor y, Tensor table, const int32_t *ids)
 {
     int64_t C = table.columns;
+    assert(is_dense(y) && is_dense(table));
 #pragma omp parallel for schedule(static) if (y.rows * C > PARALLEL_ELEMENTS)
     for (int64_t t = 0; t < y.rows; t++)
         memcpy((float *)y.data + t * C, (const float *)table.data + ids[t] * C, (size_t)C * sizeof(float));
@@ -53,6 +54,7 @@ static void embedding_row(float *drow, const float *dy, const int32_t *pairs, in
 static void cpu_embedding_backward(Stream *s, float *dtable, Tensor dy, const int32_t *ids, int32_t *scratch)
 {
     int64_t T = dy.rows, C = dy.columns;
+    assert(is_dense(dy));
     for (int64_t t = 0; t < T; t++) {
         scratch[2 * t] = ids[t];
         scratch[2 * t + 1] = (int32_t)t;
@@ -72,6 +74,7 @@ static void cpu_embedding_backward(Stream *s, float *dtable, Tensor dy, const in
 static void cpu_rows_gather(Stream *s, Tensor y, Tensor x, const int32_t *rows)
 {
     int64_t C = x.columns;
+    assert(is_dense(y) && is_dense(x));
 #pragma omp parallel for schedule(static) if (y.rows * C > PARALLEL_ELEMENTS)
     for (int64_t n = 0; n < y.rows; n++)
         memcpy((float *)y.data + n * C, (const float *)x.data + rows[n] * C, (size_t)C * sizeof(float));
@@ -80,6 +83,7 @@ static void cpu_rows_gather(Stream *s, Tensor y, Tensor x, const int32_t *rows)
 static void cpu_rows_scatter(Stream *s, Tensor dx, Tensor dy, const int32_t *rows)
 {
     int64_t C = dx.columns;
+    assert(is_dense(dx) && is_dense(dy));
     cpu_zero(s, dx.data, (size_t)(dx.rows * C) * sizeof(float));
 #pragma omp parallel for schedule(static)
     for (int64_t n = 0; n < dy.rows; n++)
@@ -91,7 +95,7 @@ static void cpu_rows_fill(Stream *s, Tensor y, Tensor row)
     int64_t N = y.columns;
 #pragma omp parallel for schedule(static) if (y.rows * N > PARALLEL_ELEMENTS)
     for (int64_t t = 0; t < y.rows; t++)
-        memcpy((float *)y.data + t * N, row.data, (size_t)N * sizeof(float));
+        memcpy(row_of(y, t), row.data, (size_t)N * sizeof(float));
 }
 
 static void cpu_swiglu_forward(Stream *s, Tensor y, Tensor gate, Tensor up)
@@ -100,11 +104,10 @@ static void cpu_swiglu_forward(Stream *s, Tensor y, Tensor gate, Tensor up)
 #pragma omp parallel for schedule(static) if (y.rows * F > PARALLEL_ELEMENTS)
     for (int64_t t = 0; t < y.rows; t++)
         for (int64_t c = 0; c < F; c += 16) {
-            lanes16 g = row_load((const float *)gate.data + t * F, c, F, 0),
-                    u = row_load((const float *)up.data + t * F, c, F, 0);
+            lanes16 g = row_load(row_of(gate, t), c, F, 0), u = row_load(row_of(up, t), c, F, 0);
             EACH_PART (i)
                 g.part[i] = g.part[i] / (vf_set(1) + vf_exp(-g.part[i])) * u.part[i];
-            row_store((float *)y.data + t * F, c, F, g);
+            row_store(row_of(y, t), c, F, g);
         }
 }
 
@@ -115,9 +118,8 @@ static void cpu_swiglu_backward(Stream *s, Tensor dgate, Tensor dup, Tensor dy, 
 #pragma omp parallel for schedule(static)
     for (int64_t t = 0; t < dy.rows; t++)
         for (int64_t c = 0; c < F; c += 16) {
-            lanes16 g = row_load((const float *)gate.data + t * F, c, F, 0),
-                    u = row_load((const float *)up.data + t * F, c, F, 0);
-            lanes16 d = row_load((const float *)dy.data + t * F, c, F, 0);
+            lanes16 g = row_load(row_of(gate, t), c, F, 0), u = row_load(row_of(up, t), c, F, 0);
+            lanes16 d = row_load(row_of(dy, t), c, F, 0);
             EACH_PART (i) {
                 vf one = vf_set(1), sigmoid = one / (one + vf_exp(-g.part[i]));
                 vf slope = sigmoid * vf_fma(g.part[i], one - sigmoid, one);
@@ -125,7 +127,7 @@ static void cpu_swiglu_backward(Stream *s, Tensor dgate, Tensor dup, Tensor dy, 
                 g.part[i] = d.part[i] * u.part[i] * slope;
                 u.part[i] = by_up;
             }
-            row_store((float *)dgate.data + t * F, c, F, g);
-            row_store((float *)dup.data + t * F, c, F, u);
+            row_store(row_of(dgate, t), c, F, g);
+            row_store(row_of(dup, t), c, F, u);
         }
 }

@@ -112,11 +112,14 @@ static HeadBlock head_block(Tensor x, int64_t n, int64_t v, int64_t n_live, floa
     return (HeadBlock){n, rows, v, smaller(n_live - v, HEAD_COLUMNS), kept ? z + v * rows : z};
 }
 
-static float *row_at(Tensor t, int64_t row) { return (float *)t.data + row * t.columns; }
+static Tensor rows_from(Tensor t, int64_t first, int64_t count)
+{
+    return (Tensor){row_of(t, first), count, t.columns, t.stride};
+}
 
 static void make_logits(const HeadBlock *b, Tensor x, Tensor w)
 {
-    matmul_nt(b->rows, b->columns, x.columns, b->z, row_at(x, b->n), row_at(w, b->v), false);
+    matmul_nt(dense(b->z, b->rows, b->columns), rows_from(x, b->n, b->rows), rows_from(w, b->v, b->columns), false);
 }
 
 static void add_block(HeadRow *rows, const HeadBlock *b, const int32_t *targets, float temperature)
@@ -213,11 +216,12 @@ static void weight_chains(const HeadBackward *h, const HeadBlock *b)
 {
     int64_t C = h->x.columns;
     float *dweight = h->dweight + b->v * C, *chains = h->kept ? h->chains + b->v * C : h->chains;
+    Tensor x = rows_from(h->x, b->n, b->rows), dz = dense(b->z, b->rows, b->columns);
     if (b->rows == h->rows) {
-        matmul_tn(b->columns, C, b->rows, dweight, b->z, row_at(h->x, b->n), true);
+        matmul_tn(dense(dweight, b->columns, C), dz, x, true);
         return;
     }
-    matmul_tn_resumed(b->columns, C, b->rows, chains, b->z, row_at(h->x, b->n), b->n > h->first);
+    matmul_tn_resumed(dense(chains, b->columns, C), dz, x, b->n > h->first);
     if (b->n + b->rows == h->first + h->rows)
         cpu_accumulate(NULL, dweight, chains, b->columns * C);
 }
@@ -233,7 +237,7 @@ static void block_backward(const HeadBackward *h, int64_t n, int64_t v)
     for (int64_t r = 0; r < b.rows; r++)
         logit_gradient_row(b.z + r * b.columns, v, b.columns, l->targets[n + r], l->temperature, l->logsumexp[n + r],
                            l->entropy[n + r], l->dlogprob[n + r], l->dentropy == NULL ? 0 : l->dentropy[n + r]);
-    matmul_nn(b.rows, h->x.columns, b.columns, row_at(h->dx, n), b.z, row_at(h->w, v), v > 0);
+    matmul_nn(rows_from(h->dx, n, b.rows), dense(b.z, b.rows, b.columns), rows_from(h->w, v, b.columns), v > 0);
     weight_chains(h, &b);
 }
 

@@ -258,76 +258,72 @@ static void product(const Product *p)
         product_of_part(p, part, parts_m, parts_n);
 }
 
-// ---- the three forms; rows dense
+// ---- the three forms
 
 // c (M, N) = a (M, K) · bᵀ, b (N, K): the forward pass, Y = X Wᵀ.
-static __attribute__((unused)) void matmul_nt(int64_t M, int64_t N, int64_t K, float *c, const float *a, const float *b,
-                                              bool add)
+static __attribute__((unused)) void matmul_nt(Tensor c, Tensor a, Tensor b, bool add)
 {
-    product(&(Product){.M = M,
-                       .N = N,
-                       .K = K,
-                       .c = c,
-                       .c_row = N,
-                       .a = a,
-                       .a_row = K,
+    product(&(Product){.M = c.rows,
+                       .N = c.columns,
+                       .K = a.columns,
+                       .c = c.data,
+                       .c_row = c.stride,
+                       .a = a.data,
+                       .a_row = a.stride,
                        .a_k = 1,
-                       .b = b,
+                       .b = b.data,
                        .b_k = 1,
-                       .b_column = K,
+                       .b_column = b.stride,
                        .add = add});
 }
 
 // c (M, N) = a (M, K) · b, b (K, N): the gradient of an input, dX = dY W.
-static __attribute__((unused)) void matmul_nn(int64_t M, int64_t N, int64_t K, float *c, const float *a, const float *b,
-                                              bool add)
+static __attribute__((unused)) void matmul_nn(Tensor c, Tensor a, Tensor b, bool add)
 {
-    product(&(Product){.M = M,
-                       .N = N,
-                       .K = K,
-                       .c = c,
-                       .c_row = N,
-                       .a = a,
-                       .a_row = K,
+    product(&(Product){.M = c.rows,
+                       .N = c.columns,
+                       .K = a.columns,
+                       .c = c.data,
+                       .c_row = c.stride,
+                       .a = a.data,
+                       .a_row = a.stride,
                        .a_k = 1,
-                       .b = b,
-                       .b_k = N,
+                       .b = b.data,
+                       .b_k = b.stride,
                        .b_column = 1,
                        .add = add});
 }
 
 // c (M, N) = aᵀ · b, a (K, M), b (K, N): the gradient of a weight, dW = dYᵀ X.
-static __attribute__((unused)) void matmul_tn(int64_t M, int64_t N, int64_t K, float *c, const float *a, const float *b,
-                                              bool add)
+static __attribute__((unused)) void matmul_tn(Tensor c, Tensor a, Tensor b, bool add)
 {
-    product(&(Product){.M = M,
-                       .N = N,
-                       .K = K,
-                       .c = c,
-                       .c_row = N,
-                       .a = a,
+    product(&(Product){.M = c.rows,
+                       .N = c.columns,
+                       .K = a.rows,
+                       .c = c.data,
+                       .c_row = c.stride,
+                       .a = a.data,
                        .a_row = 1,
-                       .a_k = M,
-                       .b = b,
-                       .b_k = N,
+                       .a_k = a.stride,
+                       .b = b.data,
+                       .b_k = b.stride,
                        .b_column = 1,
                        .add = add});
 }
 
 // The same where the rows of a and b come in several calls: resume: c has the chains of the rows before these.
-static __attribute__((unused)) void matmul_tn_resumed(int64_t M, int64_t N, int64_t K, float *c, const float *a,
-                                                      const float *b, bool resume)
+static __attribute__((unused)) void matmul_tn_resumed(Tensor c, Tensor a, Tensor b, bool resume)
 {
-    product(&(Product){.M = M,
-                       .N = N,
-                       .K = K,
-                       .c = c,
-                       .c_row = N,
-                       .a = a,
+    product(&(Product){.M = c.rows,
+                       .N = c.columns,
+                       .K = a.rows,
+                       .c = c.data,
+                       .c_row = c.stride,
+                       .a = a.data,
                        .a_row = 1,
-                       .a_k = M,
-                       .b = b,
-                       .b_k = N,
+                       .a_k = a.stride,
+                       .b = b.data,
+                       .b_k = b.stride,
                        .b_column = 1,
                        .resume = resume});
 }

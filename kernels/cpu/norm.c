@@ -77,6 +77,7 @@ static void cpu_rmsnorm_forward(Stream *s, Tensor y, Tensor sum, float *rstd, Te
                                 float epsilon)
 {
     int64_t T = x.rows, C = x.columns;
+    assert(is_dense(y) && is_dense(x) && is_dense(sum) && is_dense(residual));
 #pragma omp parallel for schedule(static) if (T * C > PARALLEL_ELEMENTS)
     for (int64_t t = 0; t < T; t++) {
         const float *row = (const float *)x.data + t * C;
@@ -99,6 +100,7 @@ static void cpu_rmsnorm_backward(Stream *s, Tensor dx, float *dweight, float *pa
                                  Tensor sum, Tensor weight, const float *rstd)
 {
     int64_t T = sum.rows, C = sum.columns, groups = row_groups(T);
+    assert(is_dense(dx) && is_dense(dy) && is_dense(dsum) && is_dense(sum));
 #pragma omp parallel for schedule(static)
     for (int64_t g = 0; g < groups; g++) {
         memset(partial + g * C, 0, (size_t)C * sizeof(float));
@@ -121,7 +123,7 @@ static void cpu_rows_sum(Stream *s, float *drow, float *partial, Tensor dy)
         memset(sum, 0, (size_t)N * sizeof(float));
         for (int64_t t = g * NORM_ROWS; t < T && t < (g + 1) * NORM_ROWS; t++)
             for (int64_t c = 0; c < N; c++)
-                sum[c] += ((const float *)dy.data)[t * N + c];
+                sum[c] += row_of(dy, t)[c];
     }
     add_groups(drow, partial, groups, N);
 }
@@ -152,57 +154,78 @@ static void rotate(float *y, const float *x, const float *cosine, const float *s
     }
 }
 
-// Where there is no norm: every head turned by its token's angles, or back.
-static void rotate_heads(Tensor y, Tensor x, const float *cosine, const float *sine, const int32_t *positions,
-                         float direction, int64_t D)
+static bool fits_heads(Tensor x, const Attention *a) { return x.columns >= (a->heads + a->kv_heads) * a->head_width; }
+
+static void cpu_qk_norm_rope_forward(Stream *s, Tensor y, float *rstd, Tensor x, Tensor q_weight, Tensor k_weight,
+                                     const float *cosine, const float *sine, const int32_t *positions,
+                                     const Attention *a, float epsilon)
 {
-    int64_t T = x.rows, heads = x.columns / D, half = D / 2;
-#pragma omp parallel for schedule(static) if (T * x.columns > PARALLEL_ELEMENTS)
+    int64_t T = x.rows, D = a->head_width, heads = a->heads + a->kv_heads, half = D / 2;
+    assert(fits_heads(x, a) && fits_heads(y, a));
+#pragma omp parallel for schedule(static) if (T * heads * D > PARALLEL_ELEMENTS)
     for (int64_t t = 0; t < T; t++)
         for (int64_t h = 0; h < heads; h++) {
-            int64_t at = (t * heads + h) * D, angle = positions[t] * half;
-            rotate((float *)y.data + at, (const float *)x.data + at, cosine + angle, sine + angle, direction, half);
+            const float *from = row_of(x, t) + h * D, *weight = h < a->heads ? q_weight.data : k_weight.data;
+            float *to = row_of(y, t) + h * D;
+            int64_t angle = positions[t] * half;
+            if (weight != NULL) {
+                rstd[t * heads + h] = norm_row(to, from, weight, epsilon, D);
+                from = to;
+            }
+            rotate(to, from, cosine + angle, sine + angle, 1, half);
         }
+    if (a->key_pages != NULL) {
+        assert(x.columns == (heads + a->kv_heads) * D);
+        write_pages(columns_of(y, a->heads * D, heads * D, sizeof(float)),
+                    columns_of(x, heads * D, x.columns, sizeof(float)), a);
+    }
 }
 
-static void cpu_qk_norm_rope_forward(Stream *s, Tensor y, float *rstd, Tensor x, Tensor weight, const float *cosine,
-                                     const float *sine, const int32_t *positions, int64_t head_width, float epsilon)
+// Some heads of every token that share a weight, the first of them number `first`
+typedef struct HeadGroup {
+    const float *weight;
+    int64_t first, count;
+    float *dweight;
+} HeadGroup;
+
+// Of the group's heads, tokens ascending, those from number `row` to end - 1: dx, and their chain of the weight's gradient
+static void heads_backward(float *chain, const HeadGroup *of, Tensor dx, Tensor dy, Tensor x, const float *rstd,
+                           const float *cosine, const float *sine, const int32_t *positions, const Attention *a,
+                           int64_t row, int64_t end)
 {
-    int64_t T = x.rows, D = head_width, heads = x.columns / D, half = D / 2;
-    if (weight.data == NULL) {
-        rotate_heads(y, x, cosine, sine, positions, 1, D);
-        return;
+    int64_t D = a->head_width, half = D / 2, heads = a->heads + a->kv_heads;
+    for (; row < end; row++) {
+        int64_t t = row / of->count, h = of->first + row % of->count, angle = positions[t] * half;
+        const float *from = row_of(x, t) + h * D;
+        float *out = row_of(dx, t) + h * D, r = rstd == NULL ? 0 : rstd[t * heads + h];
+        rotate(out, row_of(dy, t) + h * D, cosine + angle, sine + angle, -1, half);
+        if (of->weight == NULL)
+            continue;
+        weight_gradient_row(chain, out, from, r, D);
+        norm_row_backward(out, out, NULL, from, of->weight, r, D);
     }
-#pragma omp parallel for schedule(static) if (T * x.columns > PARALLEL_ELEMENTS)
-    for (int64_t t = 0; t < T; t++)
-        for (int64_t h = 0; h < heads; h++) {
-            int64_t at = t * heads + h;
-            float *out = (float *)y.data + at * D;
-            rstd[at] = norm_row(out, (const float *)x.data + at * D, weight.data, epsilon, D);
-            rotate(out, out, cosine + positions[t] * half, sine + positions[t] * half, 1, half);
-        }
 }
 
-static void cpu_qk_norm_rope_backward(Stream *s, Tensor dx, float *dweight, float *partial, Tensor dy, Tensor x,
-                                      Tensor weight, const float *rstd, const float *cosine, const float *sine,
-                                      const int32_t *positions, int64_t head_width)
+static void cpu_qk_norm_rope_backward(Stream *s, Tensor dx, float *dq_weight, float *dk_weight, float *partial,
+                                      Tensor dy, Tensor x, Tensor q_weight, Tensor k_weight, const float *rstd,
+                                      const float *cosine, const float *sine, const int32_t *positions,
+                                      const Attention *a)
 {
-    int64_t D = head_width, heads = x.columns / D, half = D / 2, rows = x.rows * heads, groups = row_groups(rows);
-    if (weight.data == NULL) {
-        rotate_heads(dx, dy, cosine, sine, positions, -1, D);
-        return;
-    }
+    int64_t T = dy.rows, D = a->head_width;
+    const HeadGroup of[2] = {{q_weight.data, 0, a->heads, dq_weight},
+                             {k_weight.data, a->heads, a->kv_heads, dk_weight}};
+    assert(fits_heads(dx, a) && fits_heads(dy, a));
+    for (int i = 0; i < 2; i++) {
+        int64_t rows = T * of[i].count, groups = row_groups(rows);
 #pragma omp parallel for schedule(static)
-    for (int64_t g = 0; g < groups; g++) {
-        memset(partial + g * D, 0, (size_t)D * sizeof(float));
-        for (int64_t row = g * NORM_ROWS; row < smaller(rows, (g + 1) * NORM_ROWS); row++) {
-            int64_t angle = positions[row / heads] * half;
-            const float *from = (const float *)x.data + row * D;
-            float *out = (float *)dx.data + row * D;
-            rotate(out, (const float *)dy.data + row * D, cosine + angle, sine + angle, -1, half);
-            weight_gradient_row(partial + g * D, out, from, rstd[row], D);
-            norm_row_backward(out, out, NULL, from, weight.data, rstd[row], D);
+        for (int64_t g = 0; g < groups; g++) {
+            float *chain = of[i].weight == NULL ? NULL : partial + g * D;
+            if (chain != NULL)
+                memset(chain, 0, (size_t)D * sizeof(float));
+            heads_backward(chain, &of[i], dx, dy, x, rstd, cosine, sine, positions, a, g * NORM_ROWS,
+                           smaller((g + 1) * NORM_ROWS, rows));
         }
+        if (of[i].weight != NULL && of[i].count > 0)
+            add_groups(of[i].dweight, partial, groups, D);
     }
-    add_groups(dweight, partial, groups, D);
 }

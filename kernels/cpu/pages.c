@@ -29,17 +29,17 @@ static PageRun page_run(const Attention *a, int64_t sequence, int64_t number)
 
 static void write_run(Tensor k, Tensor v, const Attention *a, int64_t sequence, const PageRun *run, int64_t head)
 {
-    int64_t D = a->head_width, P = padded_width(D), stride = a->kv_heads * D;
-    const float *from_k = (const float *)k.data + run->first * stride + head * D;
-    const float *from_v = (const float *)v.data + run->first * stride + head * D;
+    int64_t D = a->head_width, P = padded_width(D);
+    const float *from_k = row_of(k, run->first) + head * D, *from_v = row_of(v, run->first) + head * D;
     float *keys = page_of(a->key_pages, a, sequence, run->block) + head * D * KEY_BLOCK + run->at;
     float *values = page_of(a->value_pages, a, sequence, run->block) + (head * KEY_BLOCK + run->at) * P;
-    write_columns(keys, from_k, stride, run->count, D);
+    write_columns(keys, from_k, k.stride, run->count, D);
     for (int64_t i = 0; i < run->count; i++)
-        memcpy(values + i * P, from_v + i * stride, (size_t)D * sizeof(float));
+        memcpy(values + i * P, from_v + i * v.stride, (size_t)D * sizeof(float));
 }
 
-static void cpu_pages_write(Stream *s, Tensor k, Tensor v, const Attention *a)
+// The new tokens' keys and values: k, v (T, Hkv, D)
+static void write_pages(Tensor k, Tensor v, const Attention *a)
 {
 #pragma omp parallel if (k.rows * k.columns > PARALLEL_ELEMENTS)
     for (int64_t sequence = 0; sequence < a->sequences; sequence++) {

@@ -4,6 +4,7 @@
 
 #include "kernels/cpu/scratch.h"
 #include "kernels/cpu/tile.h"
+#include "kernels/kernels.h"
 
 // c (M, N) = a (M, K) · b (K, N), rows of c c_row apart; a[m][k] = a[m*a_row + k*a_k], b[k][n] = b[k*b_k + n*b_column].
 // One of a_row and a_k is 1, and one of b_k and b_column. add: the finished chain is added to the old c once.

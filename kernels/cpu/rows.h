@@ -4,8 +4,11 @@
 #define KERNELS_CPU_ROWS_H
 
 #include "kernels/cpu/vec.h"
+#include "kernels/kernels.h"
 
 enum { PARALLEL_ELEMENTS = 1 << 14 }; // below so many numbers, waking a second thread costs more than it gives
+
+INLINE float *row_of(Tensor t, int64_t row) { return (float *)t.data + row * t.stride; }
 
 // Up to 16 numbers of a row from column c on; lanes behind its end hold `fill`.
 INLINE lanes16 row_load(const float *row, int64_t c, int64_t width, float fill)

@@ -256,12 +256,12 @@ static void sampled_logits(float *z, SoftmaxPart *parts, const SampleRow *how, i
 static void cpu_head_sample(Stream *s, int32_t *token, float *logprob, float *processed, float *entropy, Tensor x,
                             Tensor w, const SampleRow *how, int64_t n_live, float *workspace)
 {
-    int64_t C = x.columns, blocks = vocabulary_blocks(n_live);
+    int64_t blocks = vocabulary_blocks(n_live);
     for (int64_t n = 0; n < x.rows; n += SAMPLE_ROWS) {
         int64_t rows = smaller(x.rows - n, SAMPLE_ROWS);
         float *z = workspace, *weights = z + rows * n_live;
         SoftmaxPart *parts = (SoftmaxPart *)(weights + rows * blocks);
-        matmul_nt(rows, n_live, C, z, (const float *)x.data + n * C, w.data, false);
+        matmul_nt(dense(z, rows, n_live), rows_from(x, n, rows), rows_from(w, 0, n_live), false);
         sampled_logits(z, parts, how + n, rows, n_live);
 #pragma omp parallel for schedule(dynamic, 1) if (rows > 1)
         for (int64_t r = 0; r < rows; r++) {

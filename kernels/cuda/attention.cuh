@@ -101,6 +101,13 @@ __device__ inline int64_t head_row(const RowTile &tile, const Attention &a, int 
     return (int64_t)(tile.start + row / tile.group) * a.heads + tile.kv_head * tile.group + row % tile.group;
 }
 
+// Where row r of the tile begins in a tensor (T, H, D) whose tokens are `stride` elements apart
+__device__ inline int64_t head_place(const RowTile &tile, int r, int64_t stride, int D)
+{
+    int row = tile.first + r;
+    return (tile.start + row / tile.group) * stride + (tile.kv_head * tile.group + row % tile.group) * D;
+}
+
 // ROWS rows of D elements to shared memory, asynchronously; row_of(r) is a row's address, NULL for one that is all
 // zeros (`anywhere` is an address in global memory, for copies that read nothing). in_page: rows as a page has them.
 // Unrolled no further: the addresses would fill the registers.
@@ -204,16 +211,17 @@ __device__ inline float weight_of(float score, float logsumexp2, float scale)
 }
 __device__ inline float score_gradient(float p, float dp, float delta, float scale) { return p * (dp - delta) * scale; }
 
-// A warp's accumulators, rounded, to rows of out (rows, D): row_of(r) numbers row r of the block, -1: there is none.
-template <int D, typename RowOf> __device__ inline void put_rows(element *out, const float (*x)[4], RowOf row_of)
+// A warp's accumulators, rounded, to rows of D elements: row r of the block begins at place_of(r) in out, -1: there is
+// none.
+template <int D, typename PlaceOf> __device__ inline void put_rows(element *out, const float (*x)[4], PlaceOf place_of)
 {
 #pragma unroll
     for (int half = 0; half < 2; half++) {
-        int64_t row = row_of((int)threadIdx.x / 32 * 16 + half * 8 + (int)threadIdx.x % 32 / 4);
-        if (row >= 0)
+        int64_t place = place_of((int)threadIdx.x / 32 * 16 + half * 8 + (int)threadIdx.x % 32 / 4);
+        if (place >= 0)
 #pragma unroll
             for (int d = 0; d < D / 8; d++)
-                put_two(out + row * D + d * 8, x[d][half * 2], x[d][half * 2 + 1]);
+                put_two(out + place + d * 8, x[d][half * 2], x[d][half * 2 + 1]);
     }
 }
 

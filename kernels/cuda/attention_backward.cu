@@ -61,12 +61,14 @@ template <int D>
 __device__ inline void load_query_stage(element *stage, const Backward &backward, const KeyTile &tile, int head,
                                         int query)
 {
-    int64_t first = (int64_t)(tile.start + query) * backward.a.heads + head, distance = backward.a.heads * D;
-    const element *q = backward.q + first * D, *dout = backward.dout + first * D;
+    int64_t token = tile.start + query, first = token * backward.a.heads + head, q_stride = backward.q.stride,
+            dout_stride = backward.dout.stride;
+    const element *q = backward.q.data + token * q_stride + head * D,
+                  *dout = backward.dout.data + token * dout_stride + head * D;
     int live = tile.length - query;
-    load_rows<D, QUERIES>(stage, backward.q, [=](int r) { return r < live ? q + r * distance : NULL; });
-    load_rows<D, QUERIES>(stage + QUERIES * (D + PAD), backward.dout,
-                          [=](int r) { return r < live ? dout + r * distance : NULL; });
+    load_rows<D, QUERIES>(stage, q, [=](int r) { return r < live ? q + r * q_stride : NULL; });
+    load_rows<D, QUERIES>(stage + QUERIES * (D + PAD), dout,
+                          [=](int r) { return r < live ? dout + r * dout_stride : NULL; });
     float *ends = (float *)(stage + 2 * QUERIES * (D + PAD));
     if (threadIdx.x < QUERIES) { // read after the barrier that also follows the copies
         int r = (int)threadIdx.x;
@@ -117,11 +119,13 @@ template <int D> __global__ void __launch_bounds__(ATTENTION_THREADS) attention_
     tile.keys = a.starts[place.sequence + 1] - tile.start;
     tile.length = a.seen_until == NULL ? tile.keys : a.seen_until[place.sequence] - tile.start;
     element *keys = dynamic_shared<element>(), *values = keys + KEYS * (D + PAD), *stages = values + KEYS * (D + PAD);
-    int64_t distance = a.kv_heads * D, at = ((int64_t)(tile.start + tile.first) * a.kv_heads + tile.kv_head) * D;
+    int64_t token = tile.start + tile.first, k_stride = backward.k.stride, v_stride = backward.v.stride;
+    const element *k = backward.k.data + token * k_stride + tile.kv_head * D,
+                  *v = backward.v.data + token * v_stride + tile.kv_head * D;
     int live = tile.keys - tile.first, steps = (tile.length - tile.first + QUERIES - 1) / QUERIES,
         all = steps * tile.group;
-    load_rows<D, KEYS>(keys, backward.k, [=](int r) { return r < live ? backward.k + at + r * distance : NULL; });
-    load_rows<D, KEYS>(values, backward.v, [=](int r) { return r < live ? backward.v + at + r * distance : NULL; });
+    load_rows<D, KEYS>(keys, k, [=](int r) { return r < live ? k + r * k_stride : NULL; });
+    load_rows<D, KEYS>(values, v, [=](int r) { return r < live ? v + r * v_stride : NULL; });
     load_query_stage<D>(stages, backward, tile, tile.kv_head * tile.group, tile.first);
     cp_async_commit();
     float dk[D / 8][4], dv[D / 8][4], scale = 1.0f / sqrtf((float)D);
@@ -140,11 +144,12 @@ template <int D> __global__ void __launch_bounds__(ATTENTION_THREADS) attention_
         __syncthreads(); // and may be filled again
     }
     cp_async_wait<0>();
-    auto row_of = [&](int r) -> int64_t { // in (T·Hkv, D)
-        return tile.first + r < tile.keys ? (int64_t)(tile.start + tile.first + r) * a.kv_heads + tile.kv_head : -1;
+    auto put = [&](const TokenRows &to, const float(*x)[4]) {
+        put_rows<D>(to.data, x,
+                    [&](int r) -> int64_t { return r < live ? (token + r) * to.stride + tile.kv_head * D : -1; });
     };
-    put_rows<D>(backward.dk, dk, row_of);
-    put_rows<D>(backward.dv, dv, row_of);
+    put(backward.dk, dk);
+    put(backward.dv, dv);
 }
 
 // ---- queries
@@ -153,15 +158,16 @@ template <int D> __global__ void __launch_bounds__(ATTENTION_THREADS) attention_
 template <int D>
 __device__ inline void load_key_stage(element *stage, const Backward &backward, const RowTile &tile, int key, int last)
 {
-    int64_t distance = backward.a.kv_heads * D,
-            at = ((int64_t)key_row(tile, key) * backward.a.kv_heads + tile.kv_head) * D;
     int live = last + 1 - key, before = key < tile.context ? tile.context - key : KEYS;
-    int64_t jump = (int64_t)(tile.start - tile.context_row - tile.context) * distance;
-    auto row_of = [=](const element *x, int r) {
-        return r < live ? x + at + r * distance + (r < before ? 0 : jump) : NULL;
+    int jump = tile.start - tile.context_row - tile.context, row = key_row(tile, key);
+    auto load_side = [=](element *to, const TokenRows &x) {
+        const element *from = x.data + row * x.stride + tile.kv_head * D;
+        int64_t stride = x.stride;
+        load_rows<D, KEYS>(to, from,
+                           [=](int r) { return r < live ? from + (r + (r < before ? 0 : jump)) * stride : NULL; });
     };
-    load_rows<D, KEYS>(stage, backward.k, [=](int r) { return row_of(backward.k, r); });
-    load_rows<D, KEYS>(stage + KEYS * (D + PAD), backward.v, [=](int r) { return row_of(backward.v, r); });
+    load_side(stage, backward.k);
+    load_side(stage + KEYS * (D + PAD), backward.v);
 }
 
 // A thread's two rows: position (-1: there is no such row), and what the rows end in.
@@ -210,9 +216,11 @@ template <int D> __global__ void __launch_bounds__(ATTENTION_THREADS) attention_
     int warp_last = warp * 16 + 15 < tile.rows ? position_of(tile, warp * 16 + 15) : last;
     element *q = dynamic_shared<element>(), *dout = q + ATTENTION_ROWS * (D + PAD),
             *stages = dout + ATTENTION_ROWS * (D + PAD);
-    auto row_of = [&](const element *x, int r) { return r < tile.rows ? x + head_row(tile, backward.a, r) * D : NULL; };
-    load_rows<D, ATTENTION_ROWS>(q, backward.q, [&](int r) { return row_of(backward.q, r); });
-    load_rows<D, ATTENTION_ROWS>(dout, backward.dout, [&](int r) { return row_of(backward.dout, r); });
+    auto row_of = [&](const TokenRows &x, int r) {
+        return r < tile.rows ? x.data + head_place(tile, r, x.stride, D) : NULL;
+    };
+    load_rows<D, ATTENTION_ROWS>(q, backward.q.data, [&](int r) { return row_of(backward.q, r); });
+    load_rows<D, ATTENTION_ROWS>(dout, backward.dout.data, [&](int r) { return row_of(backward.dout, r); });
     load_key_stage<D>(stages, backward, tile, 0, last);
     cp_async_commit();
     RowEnds ends[2] = {row_ends(backward, tile, r), row_ends(backward, tile, r + 8)};
@@ -230,7 +238,8 @@ template <int D> __global__ void __launch_bounds__(ATTENTION_THREADS) attention_
         __syncthreads(); // and may be filled again
     }
     cp_async_wait<0>();
-    put_rows<D>(backward.dq, dq, [&](int r) -> int64_t { return r < tile.rows ? head_row(tile, backward.a, r) : -1; });
+    put_rows<D>(backward.dq.data, dq,
+                [&](int r) -> int64_t { return r < tile.rows ? head_place(tile, r, backward.dq.stride, D) : -1; });
 }
 
 // ---- both
@@ -251,14 +260,16 @@ void attention_backward(Stream *s, Tensor dq, Tensor dk, Tensor dv, float *delta
                         Tensor v, Tensor out, const float *logsumexp, const Attention *a)
 {
     assert(a->key_pages == NULL && q.columns == a->heads * a->head_width && k.columns == a->kv_heads * a->head_width);
-    assert(a->head_width == 64 || a->head_width == 128);
+    assert((a->head_width == 64 || a->head_width == 128) && is_dense(dout) && is_dense(out));
+    for (Tensor t : {dq, dk, dv, q, k, v})
+        assert(t.stride % LANES == 0);
     if (q.rows == 0)
         return;
     int64_t rows = q.rows * a->heads, warps = 8;
     launch(s, ceil_divide(rows, warps), 32 * warps, 0, output_dots_kernel, delta, elements(dout), elements(out), rows,
            (int)a->head_width);
-    Backward backward = {elements(dq), elements(dk),   elements(dv), elements(q), elements(k),
-                         elements(v),  elements(dout), logsumexp,    delta,       *a};
+    Backward backward = {token_rows(dq), token_rows(dk),   token_rows(dv), token_rows(q), token_rows(k),
+                         token_rows(v),  token_rows(dout), logsumexp,      delta,         *a};
     if (hopper_attention_backward(s, backward, q.rows))
         return;
     if (a->head_width == 64)

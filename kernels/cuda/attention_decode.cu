@@ -94,9 +94,9 @@ __device__ inline void decode_piece(const Decode &decode, const Piece &piece, Ro
 #pragma unroll
     for (int tile = 0; tile < TILES; tile++)
         if (tile * 16 < piece.rows) {
-            load_fragments<D, 16>(queries[tile], room->keys, 0, decode.q, [&](int r) {
+            load_fragments<D, 16>(queries[tile], room->keys, 0, decode.q.data, [&](int r) {
                 int row = tile * 16 + r;
-                return row < piece.rows ? decode.q + batch_row(decode, piece, row) * D : NULL;
+                return row < piece.rows ? decode.q.data + query_place(decode, piece, row, D) : NULL;
             });
             begin_tile<D>(&sums[tile], decode, piece, tile * 16);
         }
@@ -192,7 +192,7 @@ void attention_decode(Stream *s, Tensor out, float *logsumexp, Tensor q, const A
 {
     Decode decode = {elements(out),
                      logsumexp,
-                     elements(q),
+                     token_rows(q),
                      *a,
                      (int)(a->heads / a->kv_heads),
                      0,

@@ -14,7 +14,7 @@ enum { WARPS = ATTENTION_THREADS / 32, WARP_KEYS = KEY_BLOCK / WARPS, SEGMENT_PA
 struct Decode {
     element *out;
     float *logsumexp;
-    const element *q;
+    TokenRows q;
     Attention a;
     int group, rows;  // heads that share the keys; rows that a piece has room for
     int64_t segments; // of a sequence at most
@@ -82,6 +82,14 @@ __device__ inline int64_t sums_row(const Decode &decode, const Piece &piece, int
 __device__ inline int64_t batch_row(const Decode &decode, const Piece &piece, int r)
 {
     return sums_row(decode, piece, r) + (decode.a.starts[piece.sequence] - piece.sequence) * decode.a.heads;
+}
+
+// Where its query begins
+__device__ inline int64_t query_place(const Decode &decode, const Piece &piece, int r, int D)
+{
+    int row = piece.first + r;
+    return (decode.a.starts[piece.sequence] + row / decode.group) * decode.q.stride +
+           (piece.kv_head * decode.group + row % decode.group) * D;
 }
 
 // Scores to weights, for the halves of a tile that have rows; the others' weights are zero.

@@ -26,16 +26,16 @@ template <int D> struct Tile : RowTile {
 };
 
 template <int D>
-__device__ inline void load_block(element *room, const Tile<D> &tile, const Attention &a, const element *rows,
+__device__ inline void load_block(element *room, const Tile<D> &tile, const Attention &a, const TokenRows &rows,
                                   const void *pages, int block)
 {
-    int first = block * KEY_BLOCK, length = tile.last + 1 - first, distance = pages == NULL ? (int)a.kv_heads * D : D;
+    int first = block * KEY_BLOCK, length = tile.last + 1 - first, distance = pages == NULL ? (int)rows.stride : D;
     const element *base;
     // a block that begins in the context may end behind it
     int before = pages == NULL && first < tile.context ? tile.context - first : KEY_BLOCK;
     int64_t jump = pages == NULL ? (int64_t)(tile.start - tile.context_row - tile.context) * distance : 0;
     if (pages == NULL)
-        base = rows + ((int64_t)key_row(tile, first) * a.kv_heads + tile.kv_head) * D;
+        base = rows.data + key_row(tile, first) * rows.stride + tile.kv_head * D;
     else
         base = (const element *)pages +
                ((int64_t)a.page_table[tile.sequence * a.pages_per_sequence + block] * a.kv_heads + tile.kv_head) *
@@ -130,8 +130,8 @@ __global__ void __launch_bounds__(ATTENTION_THREADS, PRECISION_BITS == 16 ? 2 : 
     int all_see = full ? position_of(tile, warp_row) : -1; // the last key that no row of the warp is denied
     RowSums segment[2] = {{-INFINITY, 0}, {-INFINITY, 0}}, total[2] = {{-INFINITY, 0}, {-INFINITY, 0}};
     FragmentA queries[D / 16];
-    load_fragments<D, ATTENTION_ROWS>(queries, tile.keys, warp_row, forward.q, [&](int r) {
-        return r < tile.rows ? forward.q + head_row(tile, forward.a, r) * D : NULL;
+    load_fragments<D, ATTENTION_ROWS>(queries, tile.keys, warp_row, forward.q.data, [&](int r) {
+        return r < tile.rows ? forward.q.data + head_place(tile, r, forward.q.stride, D) : NULL;
     });
     clear<D>(weighted);
     bool segments = tile.last >= KEY_SEGMENT;
@@ -189,7 +189,8 @@ void attention_forward(Stream *s, Tensor out, float *logsumexp, Tensor q, Tensor
 {
     assert(q.columns == a->heads * a->head_width && (a->head_width == 64 || a->head_width == 128) &&
            a->heads % a->kv_heads == 0);
-    Forward forward = {elements(out), logsumexp, elements(q), elements(k), elements(v), *a};
+    assert(is_dense(out) && q.stride % LANES == 0 && k.stride % LANES == 0 && v.stride % LANES == 0);
+    Forward forward = {elements(out), logsumexp, token_rows(q), token_rows(k), token_rows(v), *a};
     if (a->key_pages != NULL)
         attention_decode(s, out, logsumexp, q, a);
     if (q.rows == 0 || (a->key_pages != NULL && q.rows == a->sequences))

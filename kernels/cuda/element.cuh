@@ -28,6 +28,14 @@ __device__ inline element rounded(float x) { return x; }
 #endif
 
 static inline element *elements(Tensor t) { return (element *)t.data; }
+
+// A Tensor's rows, one for each token, as a kernel takes them
+struct TokenRows {
+    element *data;
+    int64_t stride;
+};
+
+static inline TokenRows token_rows(Tensor t) { return TokenRows{elements(t), t.stride}; }
 __device__ inline float round_to_element(float x) { return widen(rounded(x)); }
 
 // SwiGLU of two elements, to be rounded: silu(gate) is rounded before it is multiplied, as transformers does.
@@ -56,6 +64,7 @@ __device__ inline void store(element *p, Vector v) { *(Vector *)p = v; }
 typedef int4 Words;
 
 __device__ inline Words load_words(const element *p) { return *(const Words *)p; }
+__device__ inline void store_words(element *p, Words words) { *(Words *)p = words; }
 __device__ inline Words load_words_or_zeros(const element *p, bool live) // p is not read where it is not live
 {
     Words words = {0, 0, 0, 0};

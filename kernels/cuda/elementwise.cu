@@ -40,14 +40,14 @@ void accumulate(Stream *s, float *sum, const float *x, int64_t count)
 // ---- rows: y[n] = x[places[n]], or y[places[n]] = x[n] if scattered. places NULL: the row is x's first
 
 static __global__ void __launch_bounds__(BLOCK)
-    copy_rows(element *__restrict__ y, const element *__restrict__ x, const int32_t *places, int64_t rows, int64_t C,
-              bool scattered)
+    copy_rows(element *__restrict__ y, int64_t y_stride, const element *__restrict__ x, const int32_t *places,
+              int64_t rows, int64_t C, bool scattered)
 {
     int64_t n = (int64_t)blockIdx.x * ROWS_PER_BLOCK + threadIdx.x / 32;
     if (n >= rows)
         return;
     int64_t place = places != NULL ? places[n] : 0;
-    element *to = y + (scattered ? place : n) * C;
+    element *to = y + (scattered ? place : n) * y_stride;
     const element *from = x + (scattered ? n : place) * C;
 #pragma unroll 4
     for (int64_t c = threadIdx.x % 32 * LANES; c < C; c += 32 * LANES)
@@ -56,9 +56,9 @@ static __global__ void __launch_bounds__(BLOCK)
 
 static void copy(Stream *s, Tensor y, Tensor x, const int32_t *places, int64_t rows, bool scattered)
 {
-    assert(y.columns == x.columns && x.columns % LANES == 0);
-    launch(s, ceil_divide(rows, ROWS_PER_BLOCK), BLOCK, 0, copy_rows, elements(y), elements(x), places, rows, x.columns,
-           scattered);
+    assert(y.columns == x.columns && x.columns % LANES == 0 && y.stride % LANES == 0 && is_dense(x));
+    launch(s, ceil_divide(rows, ROWS_PER_BLOCK), BLOCK, 0, copy_rows, elements(y), y.stride, elements(x), places, rows,
+           x.columns, scattered);
 }
 
 void embedding_forward(Stream *s, Tensor y, Tensor table, const int32_t *ids) { copy(s, y, table, ids, y.rows, false); }
@@ -68,6 +68,7 @@ void rows_gather(Stream *s, Tensor y, Tensor x, const int32_t *rows) { copy(s, y
 // Scattered rows are written twice. It runs once in a micro-batch: a search for the rows that stay zero would not show.
 void rows_scatter(Stream *s, Tensor dx, Tensor dy, const int32_t *rows)
 {
+    assert(is_dense(dx));
     device_zero(s, dx.data, sizeof(element) * (size_t)(dx.rows * dx.columns));
     copy(s, dx, dy, rows, dy.rows, true);
 }
@@ -201,7 +202,7 @@ void embedding_backward(Stream *s, float *dtable, Tensor dy, const int32_t *ids,
     int64_t T = dy.rows, C = dy.columns, warps = ceil_divide(C, 32 * LANES), parts = ceil_divide(warps, WALK_WARPS);
     int64_t threads = ceil_divide(warps, parts) * 32;
     int32_t *order = scratch, *sorted = scratch + T;
-    assert(C % LANES == 0 && (uintptr_t)dtable % 16 == 0 && T <= INT32_MAX - COMPARED);
+    assert(is_dense(dy) && C % LANES == 0 && (uintptr_t)dtable % 16 == 0 && T <= INT32_MAX - COMPARED);
     launch(s, ceil_divide(T, RANKED), RANKED * RANKERS, 0, sort_tokens, order, sorted, ids, T);
     launch(s, dim3(T, parts), threads, (size_t)(WALK_AHEAD * 16 * threads), add_lists, dtable, elements(dy), order,
            sorted, T, C);
@@ -210,53 +211,71 @@ void embedding_backward(Stream *s, float *dtable, Tensor dy, const int32_t *ids,
 // ---- SwiGLU, with σ = 1/(1 + e^-gate). Forward is element.cuh's. Backward computes in fp32 from what is stored and
 // rounds its two results, once each:
 //   dup = dy·gate·σ,  dgate = dy·up·σ·(1 + gate·(1 - σ))
+//
+// A block takes a part of one row.
 
-static __global__ void __launch_bounds__(BLOCK)
-    swiglu_forward_kernel(element *y, const element *gate, const element *up, int64_t vectors)
+struct GateUp { // rows of gate and up, or of their gradients
+    element *gate, *up;
+    int64_t gate_stride, up_stride;
+};
+
+static GateUp gate_up(Tensor gate, Tensor up)
 {
-    int64_t at = ((int64_t)blockIdx.x * BLOCK + threadIdx.x) * LANES;
-    if (at >= vectors * LANES)
+    assert(gate.stride % LANES == 0 && up.stride % LANES == 0);
+    return GateUp{elements(gate), elements(up), gate.stride, up.stride};
+}
+
+__device__ inline int64_t swiglu_column() { return ((int64_t)blockIdx.y * blockDim.x + threadIdx.x) * LANES; }
+
+static __global__ void __launch_bounds__(BLOCK) swiglu_forward_kernel(element *y, GateUp x, int64_t F)
+{
+    int64_t c = swiglu_column(), row = blockIdx.x;
+    if (c >= F)
         return;
-    Vector g = load(gate + at), u = load(up + at), out;
+    Vector g = load(x.gate + row * x.gate_stride + c), u = load(x.up + row * x.up_stride + c), out;
 #pragma unroll
     for (int i = 0; i < LANES; i++)
         out.lane[i] = rounded(swiglu(widen(g.lane[i]), widen(u.lane[i])));
-    store(y + at, out);
+    store(y + row * F + c, out);
 }
 
 static __global__ void __launch_bounds__(BLOCK)
-    swiglu_backward_kernel(element *dgate, element *dup, const element *dy, const element *gate, const element *up,
-                           int64_t vectors)
+    swiglu_backward_kernel(GateUp dx, const element *dy, GateUp x, int64_t F)
 {
-    int64_t at = ((int64_t)blockIdx.x * BLOCK + threadIdx.x) * LANES;
-    if (at >= vectors * LANES)
+    int64_t c = swiglu_column(), row = blockIdx.x;
+    if (c >= F)
         return;
-    Vector d = load(dy + at), g = load(gate + at), u = load(up + at);
+    Vector d = load(dy + row * F + c), g = load(x.gate + row * x.gate_stride + c),
+           u = load(x.up + row * x.up_stride + c);
 #pragma unroll
     for (int i = 0; i < LANES; i++) {
-        float x = widen(g.lane[i]), arriving = widen(d.lane[i]), sigmoid = 1.0f / (1.0f + expf(-x));
-        float slope = sigmoid * fmaf(x, 1.0f - sigmoid, 1.0f);
+        float z = widen(g.lane[i]), arriving = widen(d.lane[i]), sigmoid = 1.0f / (1.0f + expf(-z));
+        float slope = sigmoid * fmaf(z, 1.0f - sigmoid, 1.0f);
         g.lane[i] = rounded(arriving * widen(u.lane[i]) * slope);
-        u.lane[i] = rounded(arriving * (x * sigmoid));
+        u.lane[i] = rounded(arriving * (z * sigmoid));
     }
-    store(dgate + at, g);
-    store(dup + at, u);
+    store(dx.gate + row * dx.gate_stride + c, g);
+    store(dx.up + row * dx.up_stride + c, u);
 }
+
+// Parts of a row of F, as many as there have to be of BLOCK threads at most
+static int64_t swiglu_parts(int64_t F) { return ceil_divide(F / LANES, BLOCK); }
+static int64_t swiglu_threads(int64_t F) { return ceil_divide(F / LANES, swiglu_parts(F) * 32) * 32; }
 
 void swiglu_forward(Stream *s, Tensor y, Tensor gate, Tensor up)
 {
-    assert(y.columns % LANES == 0);
-    int64_t vectors = y.rows * y.columns / LANES;
-    launch(s, ceil_divide(vectors, BLOCK), BLOCK, 0, swiglu_forward_kernel, elements(y), elements(gate), elements(up),
-           vectors);
+    int64_t F = y.columns;
+    assert(F % LANES == 0 && is_dense(y));
+    launch(s, dim3(y.rows, swiglu_parts(F)), swiglu_threads(F), 0, swiglu_forward_kernel, elements(y),
+           gate_up(gate, up), F);
 }
 
 void swiglu_backward(Stream *s, Tensor dgate, Tensor dup, Tensor dy, Tensor gate, Tensor up)
 {
-    assert(dy.columns % LANES == 0);
-    int64_t vectors = dy.rows * dy.columns / LANES;
-    launch(s, ceil_divide(vectors, BLOCK), BLOCK, 0, swiglu_backward_kernel, elements(dgate), elements(dup),
-           elements(dy), elements(gate), elements(up), vectors);
+    int64_t F = dy.columns;
+    assert(F % LANES == 0 && is_dense(dy));
+    launch(s, dim3(dy.rows, swiglu_parts(F)), swiglu_threads(F), 0, swiglu_backward_kernel, gate_up(dgate, dup),
+           elements(dy), gate_up(gate, up), F);
 }
 
 } // namespace PRECISION

@@ -77,6 +77,7 @@ __device__ inline SoftmaxPart softmax_part(const float z[WARP_VECTORS][4], int64
 static inline void make_logits(Stream *s, float *logits, Tensor x, int64_t n, Tensor w, int64_t n_live)
 {
     assert(x.columns == w.columns && n_live <= w.rows && n_live > 0 && (uintptr_t)logits % 16 == 0);
+    assert(is_dense(x) && is_dense(w));
     int64_t C = x.columns, rows = cuda_chunk(x.rows - n), pitch = cuda_pitch(n_live);
     Product p = {MATMUL_FORWARD, rows, n_live, C, elements(x) + n * C, w.data, logits, C, C, pitch, true, false};
     product(s, &p);

@@ -54,10 +54,10 @@ static void describe_box(CUtensorMap *map, const element *start, const int64_t s
     device_check(done ? cudaSuccess : cudaErrorInvalidValue, "describing a tensor to TMA");
 }
 
-void describe_tensor(CUtensorMap *map, const element *start, int64_t rows, int64_t heads, int64_t width, int box_rows,
-                     int box_heads)
+void describe_tensor(CUtensorMap *map, const element *start, int64_t rows, int64_t heads, int64_t width, int64_t pitch,
+                     int box_rows, int box_heads)
 {
-    const int64_t sizes[3] = {width, heads, rows}, strides[2] = {width, width * heads};
+    const int64_t sizes[3] = {width, heads, rows}, strides[2] = {width, pitch};
     describe_box(map, start, sizes, strides, box_rows, box_heads, CU_TENSOR_MAP_SWIZZLE_128B);
 }
 

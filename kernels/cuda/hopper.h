@@ -20,16 +20,16 @@
 namespace PRECISION
 {
 
+// out and dout are dense.
 struct AttentionForward {
     element *out;
     float *logsumexp;
-    const element *q, *k, *v;
+    TokenRows q, k, v;
     Attention a;
 };
 
 struct AttentionBackward {
-    element *dq, *dk, *dv;
-    const element *q, *k, *v, *dout;
+    TokenRows dq, dk, dv, q, k, v, dout;
     const float *logsumexp, *delta;
     Attention a;
 };

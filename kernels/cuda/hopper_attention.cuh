@@ -94,8 +94,7 @@ __device__ inline void load_queries(uint32_t to, const CUtensorMap *map, uint32_
 // ROWS keys (values) from position `first` on, some of which are a context's and some the sequence's own, which do not
 // lie together: by hand, by the whole warpgroup, once its first thread knows that there is room.
 template <int D, int ROWS>
-__device__ inline void copy_block(unsigned char *to, const HopperTile &tile, const Attention &a, const element *rows,
-                                  int first)
+__device__ inline void copy_block(unsigned char *to, const HopperTile &tile, const TokenRows &rows, int first)
 {
     const int CHUNKS = D / 8, ROWS_AT_ONCE = (HOPPER_THREADS - MULTIPLIERS) / CHUNKS;
     int chunk = (int)threadIdx.x % CHUNKS;
@@ -103,8 +102,8 @@ __device__ inline void copy_block(unsigned char *to, const HopperTile &tile, con
     barrier_sync(PRODUCERS, HOPPER_THREADS - MULTIPLIERS);
 #pragma unroll 4
     for (int r = (int)threadIdx.x / CHUNKS; r < ROWS; r += ROWS_AT_ONCE) {
-        int row = key_row(tile, min(first + r, tile.last)) * (int)a.kv_heads + tile.kv_head;
-        int4 x = *(const int4 *)(rows + (int64_t)row * D + chunk * 8);
+        int64_t row = key_row(tile, min(first + r, tile.last)) * rows.stride + tile.kv_head * D;
+        int4 x = *(const int4 *)(rows.data + row + chunk * 8);
         int place = chunk / 8 * ROWS * 128 + r * 128 + ((chunk % 8) ^ (r % 8)) * 16;
         *(int4 *)(to + place) = first + r <= tile.last ? x : make_int4(0, 0, 0, 0);
     }
@@ -122,7 +121,7 @@ struct StageBarriers {
 // whole warpgroup calls it; one thread waits for the stage, for nothing would keep the others within a phase of it.
 template <int D, int ROWS>
 __device__ inline void load_block(unsigned char *to, const CUtensorMap *map, StageBarriers stage,
-                                  const HopperTile &tile, const Attention &a, const element *rows, int first)
+                                  const HopperTile &tile, const Attention &a, const TokenRows &rows, int first)
 {
     int end = min(first + ROWS - 1, tile.last);
     bool parted = a.key_pages == NULL && first < tile.context && end >= tile.context &&
@@ -130,7 +129,7 @@ __device__ inline void load_block(unsigned char *to, const CUtensorMap *map, Sta
     if (threadIdx.x == 0)
         mbarrier_wait(stage.empty, stage.parity ^ 1);
     if (parted)
-        copy_block<D, ROWS>(to, tile, a, rows, first);
+        copy_block<D, ROWS>(to, tile, rows, first);
     if (threadIdx.x != 0)
         return;
     if (parted) {

@@ -349,12 +349,14 @@ __device__ inline void work_on_keys(KeyWorker<D> *w, const HopperBackward &b, co
             key_step<D>(dk, dv, w, tile, queries * SIDE, block, scale);
         }
     w->done_with_tile();
-    auto row_of = [&](int r) -> int64_t { // in (T·Hkv, D); rows of the block begin behind those of the producers
-        int key = tile.first + r - (HOPPER_THREADS - MULTIPLIERS) / 2;
-        return key < tile.length ? (int64_t)(tile.start + key) * a.kv_heads + b.first_head + tile.head : -1;
+    auto put = [&](const TokenRows &to, const float(*x)[4]) {
+        put_rows<D>(to.data, x, [&](int r) -> int64_t { // rows of the block begin behind those of the producers
+            int key = tile.first + r - (HOPPER_THREADS - MULTIPLIERS) / 2;
+            return key < tile.length ? (tile.start + key) * to.stride + (b.first_head + tile.head) * D : -1;
+        });
     };
-    put_rows<D>(b.backward.dk, dk, row_of);
-    put_rows<D>(b.backward.dv, dv, row_of);
+    put(b.backward.dk, dk);
+    put(b.backward.dv, dv);
 }
 
 template <int D> __device__ inline void multiply_for_keys(const HopperBackward &b, unsigned char *room)
@@ -486,10 +488,10 @@ __device__ inline void work_on_queries(const HopperBackward &b, const HopperRows
             mbarrier_arrive(barriers + 8 * (STAGE_EMPTY + stage->number));
         stage->advance();
     }
-    put_rows<D>(b.backward.dq, dq, [&](int r) -> int64_t { // in (T·H, D)
+    put_rows<D>(b.backward.dq.data, dq, [&](int r) -> int64_t {
         int query = tile.first + r - (HOPPER_THREADS - MULTIPLIERS) / 2;
-        int64_t heads = b.backward.a.heads, group = heads / b.backward.a.kv_heads;
-        return query < tile.length ? (tile.start + query) * heads + b.first_head * group + tile.head : -1;
+        int head = b.first_head * (int)(b.backward.a.heads / b.backward.a.kv_heads) + tile.head;
+        return query < tile.length ? (tile.start + query) * b.backward.dq.stride + head * D : -1;
     });
 }
 
@@ -531,11 +533,14 @@ template <int D> static void start_hopper(Stream *s, const AttentionBackward &ba
     int64_t tiles = tiles_at_most(a, tokens, 1, HOPPER_ROWS), group = a->heads / a->kv_heads;
     int most = device_multiprocessors();
     CUtensorMap q, dout, k, v, k_half;
-    describe_tensor(&q, backward.q, tokens, a->heads, D, SIDE, 1);
-    describe_tensor(&dout, backward.dout, tokens, a->heads, D, SIDE, 1);
-    describe_tensor(&k, backward.k, tokens, a->kv_heads, D, HOPPER_ROWS, 1);
-    describe_tensor(&v, backward.v, tokens, a->kv_heads, D, HOPPER_ROWS, 1);
-    describe_tensor(&k_half, backward.k, tokens, a->kv_heads, D, SIDE, 1);
+    auto describe = [=](CUtensorMap *map, const TokenRows &x, int64_t heads, int box_rows) {
+        describe_tensor(map, x.data, tokens, heads, D, x.stride, box_rows, 1);
+    };
+    describe(&q, backward.q, a->heads, SIDE);
+    describe(&dout, backward.dout, a->heads, SIDE);
+    describe(&k, backward.k, a->kv_heads, HOPPER_ROWS);
+    describe(&v, backward.v, a->kv_heads, HOPPER_ROWS);
+    describe(&k_half, backward.k, a->kv_heads, SIDE);
     bool blocks = kv_heads > 0; // otherwise the queries make dS again, for themselves
     for (int first = 0, count; first < a->kv_heads; first += count) {
         count = blocks ? min(kv_heads, (int)a->kv_heads - first) : (int)a->kv_heads;

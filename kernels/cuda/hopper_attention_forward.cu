@@ -348,13 +348,13 @@ template <int D> static void start_hopper(Stream *s, const AttentionForward &for
     int64_t group = a->heads / a->kv_heads, of_tile = HOPPER_ROWS / group;
     int64_t tiles = tiles_at_most(a, tokens, 1, of_tile) * a->kv_heads;
     CUtensorMap q_map, k_map, v_map;
-    describe_tensor(&q_map, forward.q, tokens, a->heads, D, (int)of_tile, (int)group);
+    describe_tensor(&q_map, forward.q.data, tokens, a->heads, D, forward.q.stride, (int)of_tile, (int)group);
     if (a->key_pages != NULL) {
         describe_pages(&k_map, (const element *)a->key_pages, D);
         describe_pages(&v_map, (const element *)a->value_pages, D);
     } else {
-        describe_tensor(&k_map, forward.k, tokens, a->kv_heads, D, KEY_BLOCK, 1);
-        describe_tensor(&v_map, forward.v, tokens, a->kv_heads, D, KEY_BLOCK, 1);
+        describe_tensor(&k_map, forward.k.data, tokens, a->kv_heads, D, forward.k.stride, KEY_BLOCK, 1);
+        describe_tensor(&v_map, forward.v.data, tokens, a->kv_heads, D, forward.v.stride, KEY_BLOCK, 1);
     }
     HopperForward f = {forward, (int)tiles, (int)of_tile};
     int64_t blocks = tiles < device_multiprocessors() ? tiles : device_multiprocessors();

@@ -166,9 +166,9 @@ __device__ inline void work_on_rows(const HopperQueries &b, const HopperTile &ti
         stage->advance();
     }
     done_with_rows(barriers);
-    put_rows<D>(b.backward.dq, dq, [&](int r) -> int64_t { // rows of the block begin behind those of the producers
+    put_rows<D>(b.backward.dq.data, dq, [&](int r) -> int64_t { // rows of the block begin behind those of the producers
         int row = r - (HOPPER_THREADS - MULTIPLIERS) / 2;
-        return row < tile.rows ? head_row(tile, b.backward.a, row) : -1;
+        return row < tile.rows ? head_place(tile, row, b.backward.dq.stride, D) : -1;
     });
 }
 
@@ -214,10 +214,13 @@ template <int D> static void start_hopper(Stream *s, const AttentionBackward &ba
     int64_t group = a->heads / a->kv_heads, of_tile = HOPPER_ROWS / group;
     int64_t tiles = tiles_at_most(a, tokens, 1, of_tile) * a->kv_heads, most = device_multiprocessors();
     Maps maps;
-    describe_tensor(&maps.q, backward.q, tokens, a->heads, D, (int)of_tile, (int)group);
-    describe_tensor(&maps.dout, backward.dout, tokens, a->heads, D, (int)of_tile, (int)group);
-    describe_tensor(&maps.k, backward.k, tokens, a->kv_heads, D, KEYS, 1);
-    describe_tensor(&maps.v, backward.v, tokens, a->kv_heads, D, KEYS, 1);
+    auto describe = [=](CUtensorMap *map, const TokenRows &x, int64_t heads, int64_t box_rows, int64_t box_heads) {
+        describe_tensor(map, x.data, tokens, heads, D, x.stride, (int)box_rows, (int)box_heads);
+    };
+    describe(&maps.q, backward.q, a->heads, of_tile, group);
+    describe(&maps.dout, backward.dout, a->heads, of_tile, group);
+    describe(&maps.k, backward.k, a->kv_heads, KEYS, 1);
+    describe(&maps.v, backward.v, a->kv_heads, KEYS, 1);
     HopperQueries b = {backward, (int)tiles, (int)of_tile};
     launch(s, dim3((unsigned)(tiles < most ? tiles : most)), HOPPER_THREADS, Room<D>::BYTES, hopper_rows_kernel<D>,
            maps, b);

@@ -275,7 +275,7 @@ template <int D> __device__ inline void load_queries(HalfTile<D> *tile, const De
     int lane = (int)threadIdx.x % 32;
     for (int i = (int)threadIdx.x % ATTENTION_THREADS; i < 16 * CHUNKS; i += ATTENTION_THREADS) {
         int row = i / CHUNKS, column = i % CHUNKS * LANES;
-        const element *from = decode.q + (row < tile->rows ? batch_row(decode, piece, tile->first + row) * D : 0);
+        const element *from = decode.q.data + (row < tile->rows ? query_place(decode, piece, tile->first + row, D) : 0);
         *(Words *)((element *)tile->scores + row * D + page_column(row, column)) =
             load_words_or_zeros(from + column, row < tile->rows);
     }

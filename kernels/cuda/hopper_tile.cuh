@@ -59,10 +59,10 @@ __device__ inline int next_number(int number[2], int *counter, int tiles, uint32
 
 const int64_t ANY_ROWS = (int64_t)1 << 31; // of pages, which know their number themselves
 
-// A tensor (rows, heads, width) as TMA knows it, by boxes of (box_rows, box_heads, 64); a matrix (rows, columns) with
-// rows `pitch` elements apart, by boxes of (box_rows, 64). What the driver does not like goes to device_check.
-void describe_tensor(CUtensorMap *map, const element *start, int64_t rows, int64_t heads, int64_t width, int box_rows,
-                     int box_heads);
+// A tensor (rows, heads, width) as TMA knows it, by boxes of (box_rows, box_heads, 64); a matrix (rows, columns), by
+// boxes of (box_rows, 64). Rows are `pitch` elements apart. What the driver does not like goes to device_check.
+void describe_tensor(CUtensorMap *map, const element *start, int64_t rows, int64_t heads, int64_t width, int64_t pitch,
+                     int box_rows, int box_heads);
 
 // Rows of pages: boxes of KEY_BLOCK rows and 64 columns, which lie in a page as a tile does.
 void describe_pages(CUtensorMap *map, const element *start, int64_t width);

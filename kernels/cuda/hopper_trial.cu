@@ -86,8 +86,10 @@ static bool attention_agrees(char *memory, int64_t D, bool workspace)
     int32_t *device_starts = piece.take<int32_t>(SEQUENCES + 1), *device_contexts = piece.take<int32_t>(SEQUENCES);
     device_upload(NULL, device_starts, starts, sizeof starts);
     device_upload(NULL, device_contexts, contexts, sizeof contexts);
-    Tensor q = {numbers(&piece, T * H * D, 1), T, H * D}, k = {numbers(&piece, T * KV * D, 2), T, KV * D},
-           v = {numbers(&piece, T * KV * D, 3), T, KV * D}, dout = {numbers(&piece, T * H * D, 4), T, H * D};
+    const int64_t Q = H * D, K = Q + KV * D, ALL = K + KV * D; // q, k and v lie side by side, as a model has them
+    auto side = [=](Tensor all, int64_t from, int64_t to) { return columns_of(all, from, to, sizeof(element)); };
+    Tensor qkv = dense(numbers(&piece, T * ALL, 1), T, ALL), dout = dense(numbers(&piece, T * Q, 4), T, Q);
+    Tensor q = side(qkv, 0, Q), k = side(qkv, Q, K), v = side(qkv, K, ALL);
     Attention a = {};
     a.sequences = SEQUENCES, a.heads = H, a.kv_heads = KV, a.head_width = D;
     a.starts = device_starts, a.contexts = device_contexts, a.block_pairs = BLOCK_PAIRS;
@@ -95,12 +97,12 @@ static bool attention_agrees(char *memory, int64_t D, bool workspace)
     a.workspace = workspace ? piece.take<float>(a.workspace_floats) : NULL;
     float *delta = piece.take<float>(T * H);
     char *results = piece.take<char>(0);
-    Tensor out = {piece.take<element>(T * H * D), T, H * D}, dq = {piece.take<element>(T * H * D), T, H * D},
-           dk = {piece.take<element>(T * KV * D), T, KV * D}, dv = {piece.take<element>(T * KV * D), T, KV * D};
+    Tensor out = dense(piece.take<element>(T * Q), T, Q), dqkv = dense(piece.take<element>(T * ALL), T, ALL);
     float *logsumexp = piece.take<float>(T * H);
     return same_bits(results, (size_t)(memory + piece.used - results), [&] {
         attention_forward(NULL, out, logsumexp, q, k, v, &a);
-        attention_backward(NULL, dq, dk, dv, delta, dout, q, k, v, out, logsumexp, &a);
+        attention_backward(NULL, side(dqkv, 0, Q), side(dqkv, Q, K), side(dqkv, K, ALL), delta, dout, q, k, v, out,
+                           logsumexp, &a);
     });
 }
 
@@ -134,9 +136,9 @@ static bool decoding_agrees(char *memory, int64_t D)
     a.pieces = (DecodePiece *)copied(list, (size_t)pieces * sizeof *list);
     a.key_pages = numbers(&piece, elements_of_pages, 8), a.value_pages = numbers(&piece, elements_of_pages, 9);
     a.workspace = piece.take<float>(S * H * SEGMENTS * (D + 2));
-    Tensor q = {numbers(&piece, S * H * D, 10), S, H * D}, none = {};
+    Tensor q = dense(numbers(&piece, S * H * D, 10), S, H * D), none = {};
     char *results = piece.take<char>(0);
-    Tensor out = {piece.take<element>(S * H * D), S, H * D};
+    Tensor out = dense(piece.take<element>(S * H * D), S, H * D);
     float *logsumexp = piece.take<float>(S * H);
     return same_bits(results, (size_t)(memory + piece.used - results),
                      [&] { attention_forward(NULL, out, logsumexp, q, none, none, &a); });
@@ -179,7 +181,7 @@ static bool swiglu_agrees(char *memory, HopperTiling tiling)
             return;
         for (const Product *p : {&both, &of_gate, &of_up})
             product_own(NULL, p);
-        swiglu_forward(NULL, Tensor{y, T, F}, Tensor{gate, T, F}, Tensor{up, T, F});
+        swiglu_forward(NULL, dense(y, T, F), dense(gate, T, F), dense(up, T, F));
     });
 }
 
@@ -209,7 +211,7 @@ static bool few_rows_agree(char *memory)
                         return;
                     product(gate_up[0], w, false);
                     product(gate_up[1], w + N * K, false);
-                    swiglu_forward(NULL, Tensor{hidden, M, N}, Tensor{gate_up[0], M, N}, Tensor{gate_up[1], M, N});
+                    swiglu_forward(NULL, dense(hidden, M, N), dense(gate_up[0], M, N), dense(gate_up[1], M, N));
                 });
         agree = agree && same_bits((char *)logits, (size_t)(M * N) * sizeof(float), [&] { product(logits, w, true); });
     }

@@ -168,31 +168,55 @@ void product(Stream *s, const Product *p)
         product_ours(s, p);
 }
 
-// Rows of all three matrices one after the other
-static void dense_product(Stream *s, MatmulForm form, int64_t m, int64_t n, int64_t k, const void *a, const void *b,
-                          void *c, bool add, int64_t k_room = 0)
+void matmul_forward(Stream *s, Tensor y, Tensor x, Tensor w, bool add)
 {
-    bool weight = form == MATMUL_BACKWARD_WEIGHT, forward = form == MATMUL_FORWARD;
-    Product p = {form, m, n, k, a, b, c, weight ? m : k, forward ? k : n, n, weight, add, k_room};
+    assert(y.rows == x.rows && y.columns == w.rows && x.columns == w.columns && is_dense(w));
+    Product p = {MATMUL_FORWARD, y.rows,   y.columns, x.columns, x.data, w.data,
+                 y.data,         x.stride, w.stride,  y.stride,  false,  add};
     product(s, &p);
 }
 
-void matmul_forward(Stream *s, Tensor y, Tensor x, Tensor w, bool add)
+void matmul_swiglu_forward(Stream *s, Tensor y, Tensor gate_up, Tensor x, Tensor w)
 {
-    assert(y.rows == x.rows && y.columns == w.rows && x.columns == w.columns);
-    dense_product(s, MATMUL_FORWARD, y.rows, y.columns, x.columns, x.data, w.data, y.data, add);
+    int64_t F = y.columns;
+    matmul_forward(s, gate_up, x, w, false);
+    swiglu_forward(s, y, columns_of(gate_up, 0, F, sizeof(element)), columns_of(gate_up, F, 2 * F, sizeof(element)));
 }
 
 void matmul_backward_input(Stream *s, Tensor dx, Tensor dy, Tensor w, bool add)
 {
-    assert(dx.rows == dy.rows && dy.columns == w.rows && dx.columns == w.columns);
-    dense_product(s, MATMUL_BACKWARD_INPUT, dx.rows, dx.columns, dy.columns, dy.data, w.data, dx.data, add);
+    assert(dx.rows == dy.rows && dy.columns == w.rows && dx.columns == w.columns && is_dense(w));
+    Product p = {MATMUL_BACKWARD_INPUT,
+                 dx.rows,
+                 dx.columns,
+                 dy.columns,
+                 dy.data,
+                 w.data,
+                 dx.data,
+                 dy.stride,
+                 w.stride,
+                 dx.stride,
+                 false,
+                 add};
+    product(s, &p);
 }
 
 void matmul_backward_weight(Stream *s, float *dw, Tensor dy, Tensor x, int64_t room)
 {
     assert(dy.rows == x.rows && room >= x.rows);
-    dense_product(s, MATMUL_BACKWARD_WEIGHT, dy.columns, x.columns, x.rows, dy.data, x.data, dw, true, room);
+    Product p = {MATMUL_BACKWARD_WEIGHT,
+                 dy.columns,
+                 x.columns,
+                 x.rows,
+                 dy.data,
+                 x.data,
+                 dw,
+                 dy.stride,
+                 x.stride,
+                 x.columns,
+                 true,
+                 true};
+    product(s, &p);
 }
 
 } // namespace PRECISION

@@ -234,7 +234,7 @@ static __global__ void __launch_bounds__(MOST_THREADS) backward_rows(Backward b)
 
 // partial (groups, N): row blockIdx.x gets the sums of that group's rows. A thread has one vector of columns.
 static __global__ void __launch_bounds__(COLUMN_THREADS)
-    sum_columns(float *partial, const element *dy, int64_t T, int64_t N)
+    sum_columns(float *partial, const element *dy, int64_t stride, int64_t T, int64_t N)
 {
     int64_t first = (int64_t)blockIdx.x * NORM_ROWS, c = ((int64_t)blockIdx.y * COLUMN_THREADS + threadIdx.x) * LANES;
     if (c >= N)
@@ -244,7 +244,7 @@ static __global__ void __launch_bounds__(COLUMN_THREADS)
         Words words[ROWS_AT_ONCE];
 #pragma unroll
         for (int row = 0; row < ROWS_AT_ONCE; row++)
-            words[row] = load_words_or_zeros(dy + (t + row) * N + c, t + row < T);
+            words[row] = load_words_or_zeros(dy + (t + row) * stride + c, t + row < T);
 #pragma unroll
         for (int row = 0; row < ROWS_AT_ONCE; row++)
 #pragma unroll
@@ -264,6 +264,7 @@ static dim3 threads_for(int64_t C)
 void rmsnorm_forward(Stream *s, Tensor y, Tensor sum, float *rstd, Tensor x, Tensor residual, Tensor weight,
                      float epsilon)
 {
+    assert(is_dense(y) && is_dense(sum) && is_dense(x) && is_dense(residual));
     launch(s, x.rows, threads_for(x.columns), 0, forward_row, elements(y), elements(sum), rstd, elements(x),
            elements(residual), elements(weight), epsilon, (int)x.columns);
 }
@@ -275,6 +276,7 @@ void rmsnorm_backward(Stream *s, Tensor dx, float *dweight, float *partial, Tens
     dim3 threads = threads_for(C);
     size_t ring = sizeof(Words) * STAGES * ARRAYS * VECTORS * threads.x;
     assert((uintptr_t)partial % 16 == 0 && groups <= INT32_MAX);
+    assert(is_dense(dx) && is_dense(dy) && is_dense(dsum) && is_dense(sum));
     Backward b = {elements(dx), partial, elements(dy), elements(dsum), elements(sum), elements(weight), rstd, T, C};
     launch(s, groups, threads, ring, backward_rows, b);
     add_groups(s, dweight, partial, groups, C);
@@ -283,9 +285,9 @@ void rmsnorm_backward(Stream *s, Tensor dx, float *dweight, float *partial, Tens
 void rows_sum(Stream *s, float *drow, float *partial, Tensor dy)
 {
     int64_t T = dy.rows, N = dy.columns, groups = row_groups(T);
-    assert(N % LANES == 0 && (uintptr_t)partial % 16 == 0);
+    assert(N % LANES == 0 && dy.stride % LANES == 0 && (uintptr_t)partial % 16 == 0);
     dim3 grid(groups, ceil_divide(N, COLUMN_THREADS * LANES));
-    launch(s, grid, COLUMN_THREADS, 0, sum_columns, partial, elements(dy), T, N);
+    launch(s, grid, COLUMN_THREADS, 0, sum_columns, partial, elements(dy), dy.stride, T, N);
     add_groups(s, drow, partial, groups, N);
 }
 

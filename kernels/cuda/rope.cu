@@ -1,17 +1,17 @@
-// QK-norm and RoPE in one, forward and backward, and the tables of cosines and sines. A thread has one vector of 16
-// bytes from each half of a head, columns i .. and i + D/2 .., so that both numbers of every pair it rotates are its
-// own; a head of 128 is 8 threads (fp32 build: 16) and only its sum goes through shuffles. All of it is fp32 in
-// registers, rounded once, at the end.
+// QK-norm and RoPE of a token's queries and keys in one, forward and backward, and the tables of cosines and sines. A
+// thread has one vector of 16 bytes from each half of a head, columns i .. and i + D/2 .., so that both numbers of
+// every pair it rotates are its own; a head of 128 is 8 threads (fp32 build: 16) and only its sum goes through
+// shuffles. All of it is fp32 in registers, rounded once, at the end.
 //
 // Forward moves 2 elements per element. A thread has AT_ONCE heads of one token, which share its cosines and sines:
-// with one head to a thread they were two thirds of all that a multiprocessor read (H200: 70% of the copy).
+// with one head to a thread they were two thirds of all that a multiprocessor read (H200: 70% of the copy). In pages
+// the same launch brings keys and values there.
 //
 // Backward moves 3: the gradient of x and the weight's come out of one pass, see there. Reading dy and x twice, with
 // one block to 32 columns of 4,096 heads, had 8 KiB in flight to a multiprocessor (H200: 20% of the copy).
 //
-// Heads without a norm are turned, and turned back, by one kernel that moves 2.
-//
-// Limit: memory. Qwen3-4B, 4,096 tokens, H200: queries 75% of the copy's bandwidth forward, 61% back; keys 54% and 33%.
+// Limit: memory. Qwen3-4B, 4,096 tokens, H200, when queries and keys were launches of their own: queries 75% of the
+// copy's bandwidth forward, 61% back; keys 54% and 33%.
 #include "base/elementary.h"
 #include "kernels/cuda/element.cuh"
 #include "kernels/cuda/operations.h"
@@ -22,11 +22,12 @@ namespace PRECISION
 
 enum { BLOCK = 256, AT_ONCE = 2 };
 
-// What all kernels are told: cosine and sine (P, D/2); rows = T · heads
+// What all kernels are told: cosine and sine (P, D/2); of a token so many heads of queries, then of keys
 typedef struct Heads {
     const float *cosine, *sine;
     const int32_t *positions;
-    int rows, heads;
+    const element *q_weight, *k_weight; // NULL: no norm
+    int tokens, queries, keys;
 } Heads;
 
 // A head's width is known when a kernel is compiled; GROUP threads side by side in a warp have a head.
@@ -56,7 +57,14 @@ template <int D> __device__ inline Pairs load_pairs(const element *from)
     return Pairs{{load_words(from), load_words(from + Head<D>::HALF)}};
 }
 
-template <int D> __device__ inline void store_rounded(element *to, const Floats &x)
+// apart: elements from the lower half's vector to the upper one's
+__device__ inline void store_pairs(element *to, const Pairs &x, int apart)
+{
+    store_words(to, x.half[0]);
+    store_words(to + apart, x.half[1]);
+}
+
+__device__ inline void store_rounded(element *to, const Floats &x, int apart)
 {
 #pragma unroll
     for (int half = 0; half < 2; half++) {
@@ -64,7 +72,7 @@ template <int D> __device__ inline void store_rounded(element *to, const Floats 
 #pragma unroll
         for (int j = 0; j < LANES; j++)
             v.lane[j] = rounded(x.half[half][j]);
-        store(to + half * Head<D>::HALF, v);
+        store(to + half * apart, v);
     }
 }
 
@@ -116,65 +124,117 @@ __device__ inline float sum_of_squares(const Pairs &x)
     return sum;
 }
 
-// A group of threads has AT_ONCE neighbouring heads of one token; the last group of a token may have fewer.
-template <int D>
-static __global__ void __launch_bounds__(BLOCK)
-    turn_heads(element *y, float *rstd, const element *x, const element *weight, Heads h, float epsilon)
+// The sequence of a row of the batch, by halving: starts ascends.
+__device__ inline int sequence_of(const Attention &a, int row)
 {
-    int groups = (h.heads + AT_ONCE - 1) / AT_ONCE,
-        which = (int)(blockIdx.x * Head<D>::ROWS + threadIdx.x / Head<D>::GROUP);
-    int token = which / groups, head = which % groups * AT_ONCE, row = token * h.heads + head;
-    int heads = row < h.rows ? min((int)AT_ONCE, h.heads - head) : 0;
-    int64_t at = (int64_t)row * D + Head<D>::column();
-    Pairs a[AT_ONCE] = {}, w = {};
+    int low = 0, high = (int)a.sequences;
+    while (high - low > 1) {
+        int middle = (low + high) / 2;
+        if (a.starts[middle] <= row)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+// Where a group of threads has its heads: `heads` neighbours from number `first` of the token's on. They are keys, or,
+// in pages, values; otherwise queries.
+struct Share {
+    int token, first, heads, of_kind; // of_kind: number of the first among its kind
+    bool keys, values;
+};
+
+// The last group of a kind may have fewer than AT_ONCE heads, and groups behind the last token have none.
+__device__ inline Share share_of(const Heads &h, int which, bool pages)
+{
+    int of_queries = (h.queries + AT_ONCE - 1) / AT_ONCE, of_keys = (h.keys + AT_ONCE - 1) / AT_ONCE;
+    int groups = of_queries + of_keys * (pages ? 2 : 1), group = which % groups;
+    Share share = {
+        which / groups, 0, 0, 0, group >= of_queries && group < of_queries + of_keys, group >= of_queries + of_keys};
+    int before = share.values ? of_queries + of_keys : share.keys ? of_queries : 0;
+    share.of_kind = (group - before) * AT_ONCE;
+    share.first = share.of_kind + (share.values ? h.queries + h.keys : share.keys ? h.queries : 0);
+    int left = (group < of_queries ? h.queries : h.keys) - share.of_kind;
+    share.heads = share.token < h.tokens ? min((int)AT_ONCE, left) : 0;
+    return share;
+}
+
+// Where a token's keys (values) lie in the pages, from one head's on; the next head's are KEY_BLOCK · D further on. This
+// thread has `column` of them, and its partner in the upper half, which may lie anywhere in the row (page_column).
+struct PagePlace {
+    element *to;
+    int apart;
+};
+
+template <int D>
+__device__ inline PagePlace page_place(const Attention &a, void *pages, int token, int head, int column)
+{
+    int sequence = sequence_of(a, token), position = a.contexts[sequence] + token - a.starts[sequence];
+    int64_t page = a.page_table[sequence * a.pages_per_sequence + position / KEY_BLOCK];
+    element *row = (element *)pages + ((page * a.kv_heads + head) * KEY_BLOCK + position % KEY_BLOCK) * D;
+    int low = page_column(position, column), high = page_column(position, column + Head<D>::HALF);
+    return PagePlace{row + low, high - low};
+}
+
+// direction: without a norm, -1 turns back
+template <int D, bool NORMED>
+static __global__ void __launch_bounds__(BLOCK)
+    turn_heads(TokenRows y, float *rstd, TokenRows x, Heads h, Attention a, float epsilon, float direction)
+{
+    bool pages = a.key_pages != NULL;
+    Share share = share_of(h, (int)(blockIdx.x * Head<D>::ROWS + threadIdx.x / Head<D>::GROUP), pages);
+    int column = Head<D>::column(), at = share.first * D + column, step = D, apart = Head<D>::HALF;
+    const element *from = x.data + share.token * x.stride + at;
+    element *to = y.data + share.token * y.stride + at;
+    Pairs heads[AT_ONCE] = {}, w = {};
     Turn t = {};
 #pragma unroll
     for (int k = 0; k < AT_ONCE; k++)
-        if (k < heads)
-            a[k] = load_pairs<D>(x + at + k * D);
-    if (heads > 0) {
-        w = load_pairs<D>(weight + Head<D>::column());
-        t = load_turn<D>(h, token);
+        if (k < share.heads)
+            heads[k] = load_pairs<D>(from + k * D);
+    if (share.heads > 0 && !share.values) {
+        if (NORMED)
+            w = load_pairs<D>((share.keys ? h.k_weight : h.q_weight) + column);
+        t = load_turn<D>(h, share.token);
+    }
+    if (share.heads > 0 && pages && (share.keys || share.values)) {
+        PagePlace place =
+            page_place<D>(a, share.keys ? a.key_pages : a.value_pages, share.token, share.of_kind, column);
+        to = place.to;
+        apart = place.apart;
+        step = KEY_BLOCK * D;
     }
 #pragma unroll
     for (int k = 0; k < AT_ONCE; k++) {
-        Floats out;
-        float r = 1.0f / sqrtf(head_sum<D>(sum_of_squares(a[k])) / (float)D + epsilon);
-        if (k >= heads)
+        float r = NORMED ? 1.0f / sqrtf(head_sum<D>(sum_of_squares(heads[k])) / (float)D + epsilon) : 0;
+        if (k >= share.heads)
             continue;
-        if (Head<D>::column() == 0)
-            rstd[row + k] = r;
+        if (share.values) {
+            store_pairs(to + k * step, heads[k], apart);
+            continue;
+        }
+        Floats out = widened(heads[k]);
+        if (NORMED && column == 0)
+            rstd[share.token * (h.queries + h.keys) + share.first + k] = r;
 #pragma unroll
-        for (int i = 0; i < 2 * LANES; i++)
-            out.half[i / LANES][i % LANES] =
-                widen(w.half[i / LANES], i % LANES) * (widen(a[k].half[i / LANES], i % LANES) * r);
-        turn(&out, t, 1);
-        store_rounded<D>(y + at + k * D, out);
+        for (int i = 0; NORMED && i < 2 * LANES; i++)
+            out.half[i / LANES][i % LANES] = widen(w.half[i / LANES], i % LANES) * (out.half[i / LANES][i % LANES] * r);
+        turn(&out, t, NORMED ? 1 : direction);
+        store_rounded(to + k * step, out, apart);
     }
-}
-
-// Where there is no norm: turned by the token's angles, or (direction -1) back
-template <int D>
-static __global__ void __launch_bounds__(BLOCK) rotate_heads(element *y, const element *x, Heads h, float direction)
-{
-    int row = (int)(blockIdx.x * Head<D>::ROWS + threadIdx.x / Head<D>::GROUP);
-    if (row >= h.rows)
-        return;
-    int64_t at = (int64_t)row * D + Head<D>::column();
-    Floats out = widened(load_pairs<D>(x + at));
-    turn(&out, load_turn<D>(h, row / h.heads), direction);
-    store_rounded<D>(y + at, out);
 }
 
 // ---- backward
 //
 // dx of a head needs all of its columns at once, the weight's gradient all heads of a column one after the other. A
-// block has BLOCK_ROWS heads that lie side by side in memory, of few tokens, and takes them a tile at a time, as many
+// block has BLOCK_ROWS heads, of the queries or of the keys of few tokens, and takes them a tile at a time, as many
 // heads as its threads hold (D = 128: 16, fp32 build: 8). Row by row the threads turn d back, write dx, and lay d and n
 // down in shared memory; then, column by column, each of D adders continues its chain of d · n down the tile, and
-// begins a new one behind NORM_ROWS heads. What a thread reads of its next three tiles is on its way by cp.async to
-// places in shared memory that nobody else looks at: 96 KiB in flight to a multiprocessor with four blocks. 20
-// instructions an element: under half its bytes' time.
+// begins a new one behind NORM_ROWS heads. What a thread reads of its next three tiles is on its way by cp.async to places in shared memory that nobody else looks at:
+// 96 KiB in flight to a multiprocessor with four blocks. 20 instructions an element: under half its bytes' time.
+//
+// partial (row_groups(T·H) + row_groups(T·Hkv), D): the queries' groups of heads, then the keys'
 
 enum { BACK_THREADS = 128, STAGES = 4, BLOCK_ROWS = 128 };
 
@@ -258,121 +318,142 @@ template <int D> __device__ inline float continue_chain(float chain, const float
     return chain;
 }
 
+// A place among the heads of the queries, or of the keys: so many for each token
+struct Walk {
+    int token, head;
+};
+
+// `tokens` tokens and `more` heads, fewer than a token has, further on
+__device__ inline void advance(Walk *at, int tokens, int more, int heads)
+{
+    at->head += more;
+    at->token += tokens + (at->head >= heads);
+    at->head -= at->head >= heads ? heads : 0;
+}
+
 template <int D>
 static __global__ void __launch_bounds__(BACK_THREADS, 4)
-    turn_back_heads(element *dx, float *partial, const element *dy, const element *x, const element *weight,
-                    const float *rstd, Heads h)
+    turn_back_heads(TokenRows dx, float *partial, float *partial_keys, TokenRows dy, TokenRows x, const float *rstd,
+                    Heads h, int of_queries)
 {
     enum { ROWS = Back<D>::ROWS, TILES = Back<D>::TILES, GROUP_TILES = Back<D>::GROUP_TILES, AHEAD = STAGES - 1 };
     SHARED(element, ring, STAGES * 4 * BACK_THREADS * LANES);
     SHARED(float, terms, ROWS *Back<D>::PITCH);
-    int thread = (int)threadIdx.x, in_tile = thread / Back<D>::GROUP, row = (int)blockIdx.x * BLOCK_ROWS + in_tile;
-    int left = min((int)BLOCK_ROWS, h.rows - (int)blockIdx.x * BLOCK_ROWS) -
-               in_tile; // this thread has row 0, ROWS .. below it
-    int token = row / h.heads, head = row % h.heads, more_tokens = ROWS / h.heads, more_heads = ROWS % h.heads;
-    int64_t at = (int64_t)row * D + Head<D>::column();
-    dx += at;
-    dy += at;
-    x += at;
+    bool keys = (int)blockIdx.x >= of_queries; // of the blocks
+    int heads = keys ? h.keys : h.queries, before = keys ? h.queries : 0, all = h.queries + h.keys;
+    int thread = (int)threadIdx.x, in_tile = thread / Back<D>::GROUP;
+    int first = ((int)blockIdx.x - (keys ? of_queries : 0)) * BLOCK_ROWS, row = first + in_tile,
+        rows = h.tokens * heads;
+    partial = keys ? partial_keys : partial;
+    int left = min((int)BLOCK_ROWS, rows - first) - in_tile; // this thread has row 0, ROWS .. below it
+    int more_tokens = ROWS / heads, more_heads = ROWS % heads, column = before * D + Head<D>::column();
+    Walk now = {row / heads, row % heads}, ahead = now;
+    auto place_of = [=](Walk at, const TokenRows &rows) { return at.token * rows.stride + at.head * D + column; };
 #pragma unroll
-    for (int tile = 0; tile < AHEAD; tile++)
-        fetch<D>(ring_place(ring, tile), dy + tile * ROWS * D, x + tile * ROWS * D, tile * ROWS < left);
-    Pairs w = load_pairs<D>(weight + Head<D>::column());
-    Turn t = left > 0 ? load_turn<D>(h, token) : Turn{};
-    float r = left > 0 ? rstd[row] : 0, chain = 0;
-    rstd += row;
+    for (int tile = 0; tile < AHEAD; tile++) {
+        fetch<D>(ring_place(ring, tile), dy.data + place_of(ahead, dy), x.data + place_of(ahead, x),
+                 tile * ROWS < left);
+        advance(&ahead, more_tokens, more_heads, heads);
+    }
+    Pairs w = load_pairs<D>((keys ? h.k_weight : h.q_weight) + Head<D>::column());
+    Turn t = left > 0 ? load_turn<D>(h, now.token) : Turn{};
+    rstd += before;
+    float r = left > 0 ? rstd[now.token * all + now.head] : 0, chain = 0;
     for (int tile = 0; tile < TILES; tile++) {
-        fetch<D>(ring_place(ring, tile + AHEAD), dy + AHEAD * ROWS * D, x + AHEAD * ROWS * D, AHEAD * ROWS < left);
+        fetch<D>(ring_place(ring, tile + AHEAD), dy.data + place_of(ahead, dy), x.data + place_of(ahead, x),
+                 AHEAD * ROWS < left);
+        advance(&ahead, more_tokens, more_heads, heads);
         cp_async_wait<AHEAD>();
         const element *place = ring_place(ring, tile);
         Pairs d = {{load_words(place), load_words(place + BACK_THREADS * LANES)}};
         Pairs a = {{load_words(place + 2 * BACK_THREADS * LANES), load_words(place + 3 * BACK_THREADS * LANES)}};
         Floats n = widened(d); // then what arrives at the normed and weighted head
         turn(&n, t, -1);
-        head += more_heads; // the next row's angles and scale are on their way while this one is worked on
-        token += more_tokens + (head >= h.heads);
-        head -= head >= h.heads ? h.heads : 0;
-        rstd += ROWS;
-        float next_r = ROWS < left ? *rstd : 0;
+        element *to = dx.data + place_of(now, dx);
+        advance(&now, more_tokens, more_heads, heads); // the next row's angles and scale are on their way meanwhile
+        float next_r = ROWS < left ? rstd[now.token * all + now.head] : 0;
         if (ROWS < left)
-            t = load_turn<D>(h, token);
+            t = load_turn<D>(h, now.token);
         float mean = head_sum<D>(norm_dot(n, w, a, r)) / (float)D;
         if (left > 0)
-            store_rounded<D>(dx, gradient(n, w, a, r, mean));
+            store_rounded(to, gradient(n, w, a, r, mean), Head<D>::HALF);
         __syncthreads(); // the tile before has been added
         lay_down<D>(terms + in_tile * Back<D>::PITCH, n, a, r);
         __syncthreads();
         if (thread < D)
             chain = continue_chain<D>(chain, terms + thread * 2);
         if ((tile + 1) % GROUP_TILES == 0) {
-            int64_t group = (int64_t)blockIdx.x * (BLOCK_ROWS / NORM_ROWS) + tile / GROUP_TILES;
-            if (thread < D && group * NORM_ROWS < h.rows)
-                partial[group * D + column_at<D>(thread)] = chain;
+            int group = first / NORM_ROWS + tile / GROUP_TILES;
+            if (thread < D && group * NORM_ROWS < rows)
+                partial[(int64_t)group * D + column_at<D>(thread)] = chain;
             chain = 0;
         }
         r = next_r;
         left -= ROWS;
-        dx += ROWS * D;
-        dy += ROWS * D;
-        x += ROWS * D;
     }
     cp_async_wait<0>();
 }
 
 // ---- what the backend calls
 
-static Heads heads_of(Tensor x, const float *cosine, const float *sine, const int32_t *positions, int64_t D)
+static Heads heads_of(Tensor x, Tensor q_weight, Tensor k_weight, const float *cosine, const float *sine,
+                      const int32_t *positions, const Attention *a)
 {
-    assert((D == 64 || D == 128) && x.columns % D == 0 && x.rows * x.columns / D < INT32_MAX / 2);
-    int64_t heads = x.columns / D;
-    return Heads{cosine, sine, positions, (int)(x.rows * heads), (int)heads};
-}
-
-template <int D> static dim3 blocks_for(int64_t groups) { return ceil_divide(groups, (int64_t)Head<D>::ROWS); }
-
-template <int D> static void rotate(Stream *s, Tensor y, Tensor x, const Heads &h, float direction)
-{
-    launch(s, blocks_for<D>(h.rows), BLOCK, 0, rotate_heads<D>, elements(y), elements(x), h, direction);
+    int64_t heads = a->heads + a->kv_heads, D = a->head_width;
+    assert((D == 64 || D == 128) && x.columns >= heads * D && x.rows * (heads + a->kv_heads) < INT32_MAX / 2);
+    assert(a->key_pages == NULL || x.columns == (heads + a->kv_heads) * D);
+    return Heads{cosine,      sine,          positions,       elements(q_weight), elements(k_weight),
+                 (int)x.rows, (int)a->heads, (int)a->kv_heads};
 }
 
 template <int D>
-static void forward(Stream *s, Tensor y, float *rstd, Tensor x, Tensor weight, const Heads &h, float epsilon)
+static void forward(Stream *s, Tensor y, float *rstd, Tensor x, const Heads &h, const Attention *a, float epsilon,
+                    float direction)
 {
-    if (weight.data == NULL)
-        rotate<D>(s, y, x, h, 1);
-    else
-        launch(s, blocks_for<D>(x.rows * ceil_divide(h.heads, AT_ONCE)), BLOCK, 0, turn_heads<D>, elements(y), rstd,
-               elements(x), elements(weight), h, epsilon);
+    int64_t groups = ceil_divide(h.queries, AT_ONCE) + ceil_divide(h.keys, AT_ONCE) * (a->key_pages != NULL ? 2 : 1);
+    assert(x.stride % LANES == 0 && y.stride % LANES == 0);
+    launch(s, ceil_divide(h.tokens * groups, (int64_t)Head<D>::ROWS), BLOCK, 0,
+           h.q_weight != NULL || h.k_weight != NULL ? turn_heads<D, true> : turn_heads<D, false>, token_rows(y), rstd,
+           token_rows(x), h, *a, epsilon, direction);
 }
 
 // dx may be dy: a block writes only rows that it reads itself, and after it has read them.
 template <int D>
-static void backward(Stream *s, Tensor dx, float *dweight, float *partial, Tensor dy, Tensor x, Tensor weight,
+static void backward(Stream *s, Tensor dx, float *dq_weight, float *dk_weight, float *partial, Tensor dy, Tensor x,
                      const float *rstd, const Heads &h)
 {
-    if (weight.data == NULL) {
-        rotate<D>(s, dx, dy, h, -1);
-        return;
-    }
-    launch(s, ceil_divide(h.rows, BLOCK_ROWS), BACK_THREADS, 0, turn_back_heads<D>, elements(dx), partial, elements(dy),
-           elements(x), elements(weight), rstd, h);
-    add_groups(s, dweight, partial, row_groups(h.rows), D);
+    int of_queries = (int)ceil_divide(h.tokens * h.queries, BLOCK_ROWS),
+        of_keys = (int)ceil_divide(h.tokens * h.keys, BLOCK_ROWS);
+    float *partial_keys = partial + row_groups((int64_t)h.tokens * h.queries) * D;
+    assert(dx.stride % LANES == 0 && dy.stride % LANES == 0 && x.stride % LANES == 0);
+    launch(s, of_queries + of_keys, BACK_THREADS, 0, turn_back_heads<D>, token_rows(dx), partial, partial_keys,
+           token_rows(dy), token_rows(x), rstd, h, of_queries);
+    if (h.queries > 0)
+        add_groups(s, dq_weight, partial, row_groups((int64_t)h.tokens * h.queries), D);
+    if (h.keys > 0)
+        add_groups(s, dk_weight, partial_keys, row_groups((int64_t)h.tokens * h.keys), D);
 }
 
-void qk_norm_rope_forward(Stream *s, Tensor y, float *rstd, Tensor x, Tensor weight, const float *cosine,
-                          const float *sine, const int32_t *positions, int64_t head_width, float epsilon)
+void qk_norm_rope_forward(Stream *s, Tensor y, float *rstd, Tensor x, Tensor q_weight, Tensor k_weight,
+                          const float *cosine, const float *sine, const int32_t *positions, const Attention *a,
+                          float epsilon)
 {
-    Heads h = heads_of(x, cosine, sine, positions, head_width);
-    head_width == 64 ? forward<64>(s, y, rstd, x, weight, h, epsilon) : forward<128>(s, y, rstd, x, weight, h, epsilon);
+    Heads h = heads_of(x, q_weight, k_weight, cosine, sine, positions, a);
+    a->head_width == 64 ? forward<64>(s, y, rstd, x, h, a, epsilon, 1) : forward<128>(s, y, rstd, x, h, a, epsilon, 1);
 }
 
-void qk_norm_rope_backward(Stream *s, Tensor dx, float *dweight, float *partial, Tensor dy, Tensor x, Tensor weight,
-                           const float *rstd, const float *cosine, const float *sine, const int32_t *positions,
-                           int64_t head_width)
+void qk_norm_rope_backward(Stream *s, Tensor dx, float *dq_weight, float *dk_weight, float *partial, Tensor dy,
+                           Tensor x, Tensor q_weight, Tensor k_weight, const float *rstd, const float *cosine,
+                           const float *sine, const int32_t *positions, const Attention *a)
 {
-    Heads h = heads_of(dy, cosine, sine, positions, head_width);
-    head_width == 64 ? backward<64>(s, dx, dweight, partial, dy, x, weight, rstd, h)
-                     : backward<128>(s, dx, dweight, partial, dy, x, weight, rstd, h);
+    Heads h = heads_of(dy, q_weight, k_weight, cosine, sine, positions, a);
+    bool narrow = a->head_width == 64;
+    assert(a->key_pages == NULL);
+    if (h.q_weight == NULL && h.k_weight == NULL)
+        narrow ? forward<64>(s, dx, NULL, dy, h, a, 0, -1) : forward<128>(s, dx, NULL, dy, h, a, 0, -1);
+    else
+        narrow ? backward<64>(s, dx, dq_weight, dk_weight, partial, dy, x, rstd, h)
+               : backward<128>(s, dx, dq_weight, dk_weight, partial, dy, x, rstd, h);
 }
 
 // The tables are made on the host, by the functions that make the CPU's, and have its bits; once, at start-up.

@@ -43,7 +43,8 @@ static void rows_gather(Stream *s, Tensor y, Tensor x, const int32_t *rows) { em
 // dx[rows[n]] = dy[n], and zero elsewhere
 static void rows_scatter(Stream *s, Tensor dx, Tensor dy, const int32_t *rows)
 {
-    memset(dx.data, 0, (size_t)(dx.rows * dx.columns) * sizeof(float));
+    for (int64_t t = 0; t < dx.rows; t++)
+        memset(row_of(dx, t), 0, (size_t)dx.columns * sizeof(float));
     for (int64_t n = 0; n < dy.rows; n++)
         memcpy(row_of(dx, rows[n]), row_of(dy, n), (size_t)dy.columns * sizeof(float));
 }
@@ -58,19 +59,28 @@ static void rows_fill(Stream *s, Tensor y, Tensor row)
 // SwiGLU: y = gate · σ(gate) · up, σ(g) = 1 / (1 + e^-g); all (T, F)
 static void swiglu_forward(Stream *s, Tensor y, Tensor gate, Tensor up)
 {
-    for (int64_t i = 0; i < y.rows * y.columns; i++) {
-        float g = ((const float *)gate.data)[i], u = ((const float *)up.data)[i];
-        ((float *)y.data)[i] = g / (1.0f + exponential(-g)) * u;
-    }
+    for (int64_t t = 0; t < y.rows; t++)
+        for (int64_t c = 0; c < y.columns; c++) {
+            float g = row_of(gate, t)[c], u = row_of(up, t)[c];
+            row_of(y, t)[c] = g / (1.0f + exponential(-g)) * u;
+        }
+}
+
+static void matmul_swiglu_forward(Stream *s, Tensor y, Tensor gate_up, Tensor x, Tensor w)
+{
+    int64_t F = y.columns;
+    matmul_forward(s, gate_up, x, w, false);
+    swiglu_forward(s, y, columns_of(gate_up, 0, F, sizeof(float)), columns_of(gate_up, F, 2 * F, sizeof(float)));
 }
 
 // dup = dy · g · σ,  dgate = dy · up · σ · (1 + g · (1 - σ))
 static void swiglu_backward(Stream *s, Tensor dgate, Tensor dup, Tensor dy, Tensor gate, Tensor up)
 {
-    for (int64_t i = 0; i < dy.rows * dy.columns; i++) {
-        float g = ((const float *)gate.data)[i], u = ((const float *)up.data)[i], d = ((const float *)dy.data)[i];
-        float sigmoid = 1.0f / (1.0f + exponential(-g)), slope = sigmoid * fmaf(g, 1.0f - sigmoid, 1.0f);
-        ((float *)dup.data)[i] = d * (g * sigmoid);
-        ((float *)dgate.data)[i] = d * u * slope;
-    }
+    for (int64_t t = 0; t < dy.rows; t++)
+        for (int64_t c = 0; c < dy.columns; c++) {
+            float g = row_of(gate, t)[c], u = row_of(up, t)[c], d = row_of(dy, t)[c];
+            float sigmoid = 1.0f / (1.0f + exponential(-g)), slope = sigmoid * fmaf(g, 1.0f - sigmoid, 1.0f);
+            row_of(dup, t)[c] = d * (g * sigmoid);
+            row_of(dgate, t)[c] = d * u * slope;
+        }
 }

@@ -18,7 +18,7 @@ static void matmul_backward_input(Stream *s, Tensor dx, Tensor dy, Tensor w, boo
     assert(dx.rows == dy.rows && dy.columns == w.rows && dx.columns == w.columns);
     for (int64_t t = 0; t < dx.rows; t++)
         for (int64_t k = 0; k < dx.columns; k++)
-            put(&row_of(dx, t)[k], chain(row_of(dy, t), 1, row_of(w, 0) + k, w.columns, w.rows), add);
+            put(&row_of(dx, t)[k], chain(row_of(dy, t), 1, row_of(w, 0) + k, w.stride, w.rows), add);
 }
 
 // dw (N, K) += dy (T, N)ᵀ · x (T, K): column n of dy against column k of x, over the tokens
@@ -27,5 +27,5 @@ static void matmul_backward_weight(Stream *s, float *dw, Tensor dy, Tensor x, in
     assert(dy.rows == x.rows);
     for (int64_t n = 0; n < dy.columns; n++)
         for (int64_t k = 0; k < x.columns; k++)
-            dw[n * x.columns + k] += chain(row_of(dy, 0) + n, dy.columns, row_of(x, 0) + k, x.columns, x.rows);
+            dw[n * x.columns + k] += chain(row_of(dy, 0) + n, dy.stride, row_of(x, 0) + k, x.stride, x.rows);
 }

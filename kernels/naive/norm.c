@@ -50,14 +50,19 @@ static void norm_row_backward(float *dx, const float *dy, const float *straight,
     }
 }
 
-// dweight[c] += Σ dy · n over all rows
-static void norm_weight_backward(float *dweight, const float *dy, const float *x, const float *rstd, int64_t rows,
-                                 int64_t width)
+// dweight[c] += Σ dy · n over all rows, which are a token's `heads` side by side, width numbers each, tokens ascending.
+// rstd: of the first token's heads; those of the next token lie rstd_stride further on
+static void norm_weight_backward(float *dweight, Tensor dy, Tensor x, const float *rstd, int64_t rstd_stride,
+                                 int64_t heads, int64_t width)
 {
+    int64_t rows = dy.rows * heads;
     for (int64_t c = 0; c < width; c++) {
         RowsSum sum = {0};
-        for (int64_t row = 0; row < rows; row++)
-            end_row(&sum, fmaf(dy[row * width + c], x[row * width + c] * rstd[row], sum.chain), row, rows);
+        for (int64_t row = 0; row < rows; row++) {
+            int64_t t = row / heads, h = row % heads;
+            float n = row_of(x, t)[h * width + c] * rstd[t * rstd_stride + h];
+            end_row(&sum, fmaf(row_of(dy, t)[h * width + c], n, sum.chain), row, rows);
+        }
         dweight[c] += sum.all;
     }
 }
@@ -80,7 +85,7 @@ static void rmsnorm_forward(Stream *s, Tensor y, Tensor sum, float *rstd, Tensor
 static void rmsnorm_backward(Stream *s, Tensor dx, float *dweight, float *partial, Tensor dy, Tensor dsum, Tensor sum,
                              Tensor weight, const float *rstd)
 {
-    norm_weight_backward(dweight, dy.data, sum.data, rstd, sum.rows, sum.columns);
+    norm_weight_backward(dweight, dy, sum, rstd, 1, 1, sum.columns);
     for (int64_t t = 0; t < sum.rows; t++)
         norm_row_backward(row_of(dx, t), row_of(dy, t), dsum.data == NULL ? NULL : row_of(dsum, t), row_of(sum, t),
                           weight.data, rstd[t], sum.columns);
@@ -113,38 +118,49 @@ static void rotate(float *y, const float *x, const float *cosine, const float *s
     }
 }
 
-// QK-norm (where the model has it) and RoPE, head by head: x, y (T, h · D), rstd (T, h)
-static void qk_norm_rope_forward(Stream *s, Tensor y, float *rstd, Tensor x, Tensor weight, const float *cosine,
-                                 const float *sine, const int32_t *positions, int64_t D, float epsilon)
+// QK-norm (where the model has it) and RoPE, head by head: x (T, H + 2·Hkv, D), y (T, H + Hkv, D), rstd (T, H + Hkv).
+// In pages, the keys then go to theirs, and so do the values, as they are.
+static void qk_norm_rope_forward(Stream *s, Tensor y, float *rstd, Tensor x, Tensor q_weight, Tensor k_weight,
+                                 const float *cosine, const float *sine, const int32_t *positions, const Attention *a,
+                                 float epsilon)
 {
-    int64_t heads = x.columns / D, half = D / 2;
-    for (int64_t row = 0; row < x.rows * heads; row++) {
-        const float *from = (const float *)x.data + row * D;
-        float *to = (float *)y.data + row * D;
-        int64_t angle = positions[row / heads] * half;
-        if (weight.data != NULL) {
-            rstd[row] = norm_row(to, from, weight.data, epsilon, D);
-            from = to;
+    int64_t D = a->head_width, half = D / 2, heads = a->heads + a->kv_heads;
+    for (int64_t t = 0; t < x.rows; t++)
+        for (int64_t h = 0; h < heads; h++) {
+            const float *from = row_of(x, t) + h * D, *weight = h < a->heads ? q_weight.data : k_weight.data;
+            float *to = row_of(y, t) + h * D;
+            if (weight != NULL) {
+                rstd[t * heads + h] = norm_row(to, from, weight, epsilon, D);
+                from = to;
+            }
+            rotate(to, from, cosine + positions[t] * half, sine + positions[t] * half, 1, half);
         }
-        rotate(to, from, cosine + angle, sine + angle, 1, half);
-    }
+    if (a->key_pages != NULL)
+        write_pages(columns_of(y, a->heads * D, heads * D, sizeof(float)),
+                    columns_of(x, heads * D, x.columns, sizeof(float)), a);
 }
 
-static void qk_norm_rope_backward(Stream *s, Tensor dx, float *dweight, float *partial, Tensor dy, Tensor x,
-                                  Tensor weight, const float *rstd, const float *cosine, const float *sine,
-                                  const int32_t *positions, int64_t D)
+static void qk_norm_rope_backward(Stream *s, Tensor dx, float *dq_weight, float *dk_weight, float *partial, Tensor dy,
+                                  Tensor x, Tensor q_weight, Tensor k_weight, const float *rstd, const float *cosine,
+                                  const float *sine, const int32_t *positions, const Attention *a)
 {
-    int64_t heads = dy.columns / D, half = D / 2;
-    float *d = dx.data;
-    for (int64_t row = 0; row < dy.rows * heads; row++) {
-        int64_t angle = positions[row / heads] * half;
-        rotate(d + row * D, (const float *)dy.data + row * D, cosine + angle, sine + angle, -1, half);
-    }
-    if (weight.data == NULL)
+    int64_t D = a->head_width, half = D / 2, heads = a->heads + a->kv_heads, q = a->heads * D, all = heads * D;
+    for (int64_t t = 0; t < dy.rows; t++)
+        for (int64_t h = 0; h < heads; h++)
+            rotate(row_of(dx, t) + h * D, row_of(dy, t) + h * D, cosine + positions[t] * half,
+                   sine + positions[t] * half, -1, half);
+    if (q_weight.data == NULL)
         return;
-    norm_weight_backward(dweight, d, x.data, rstd, x.rows * heads, D);
-    for (int64_t row = 0; row < x.rows * heads; row++)
-        norm_row_backward(d + row * D, d + row * D, NULL, (const float *)x.data + row * D, weight.data, rstd[row], D);
+    norm_weight_backward(dq_weight, dx, x, rstd, heads, a->heads, D);
+    if (a->kv_heads > 0)
+        norm_weight_backward(dk_weight, columns_of(dx, q, all, sizeof(float)), columns_of(x, q, all, sizeof(float)),
+                             rstd + a->heads, heads, a->kv_heads, D);
+    for (int64_t t = 0; t < dy.rows; t++)
+        for (int64_t h = 0; h < heads; h++) {
+            float *d = row_of(dx, t) + h * D;
+            norm_row_backward(d, d, NULL, row_of(x, t) + h * D, h < a->heads ? q_weight.data : k_weight.data,
+                              rstd[t * heads + h], D);
+        }
 }
 
 // ---- a bias: drow[c] += Σ dy[t][c]

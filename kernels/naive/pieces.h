@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static float *row_of(Tensor t, int64_t row) { return (float *)t.data + row * t.columns; }
+static float *row_of(Tensor t, int64_t row) { return (float *)t.data + row * t.stride; }
 // e^x as kernels/cpu/elementary.h has it: x = n · ln 2 + r, a polynomial in r, and n goes into the exponent. Our own,
 // because the bits of libm's differ between versions. 0 below -87.3, infinity above 88.3.
 static float exponential(float x)

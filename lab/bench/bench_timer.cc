@@ -96,7 +96,7 @@ Tensor Memory::tensor(int64_t rows, int64_t columns, Numbers kind)
     size_t size = kernels->activation_size, bytes = (size_t)(rows * columns) * size;
     void *p = take(bytes);
     fill(p, bytes, element_source[kind], SOURCE * size);
-    return Tensor{p, rows, columns};
+    return dense(p, rows, columns);
 }
 
 float *Memory::floats(int64_t count, Numbers kind)
@@ -122,7 +122,7 @@ void *Memory::poisoned(size_t bytes)
 
 Tensor Memory::empty(int64_t rows, int64_t columns)
 {
-    return Tensor{poisoned((size_t)(rows * columns) * kernels->activation_size), rows, columns};
+    return dense(poisoned((size_t)(rows * columns) * kernels->activation_size), rows, columns);
 }
 
 float *Memory::empty_floats(int64_t count) { return (float *)poisoned((size_t)count * sizeof(float)); }

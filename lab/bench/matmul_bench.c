@@ -79,12 +79,13 @@ static float *random_floats(int64_t count, uint32_t seed)
 
 static void run_ours(const Shape *s, const Operands *o)
 {
+    Tensor c = dense(o->c, s->M, s->N);
     if (s->form == NT)
-        matmul_nt(s->M, s->N, s->K, o->c, o->a, o->b, false);
+        matmul_nt(c, dense(o->a, s->M, s->K), dense(o->b, s->N, s->K), false);
     else if (s->form == NN)
-        matmul_nn(s->M, s->N, s->K, o->c, o->a, o->b, false);
+        matmul_nn(c, dense(o->a, s->M, s->K), dense(o->b, s->K, s->N), false);
     else
-        matmul_tn(s->M, s->N, s->K, o->c, o->a, o->b, false);
+        matmul_tn(c, dense(o->a, s->K, s->M), dense(o->b, s->K, s->N), false);
 }
 
 static void run_theirs(const OpenBlas *blas, const Shape *s, const Operands *o)

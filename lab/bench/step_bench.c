@@ -44,14 +44,14 @@ TIME(7, rmsnorm_backward,
      (Stream * s, Tensor dx, float *dw, float *p, Tensor dy, Tensor du, Tensor u, Tensor w, const float *r),
      (s, dx, dw, p, dy, du, u, w, r))
 TIME(8, qk_norm_rope_forward,
-     (Stream * s, Tensor y, float *r, Tensor x, Tensor w, const float *c, const float *i, const int32_t *p, int64_t d,
-      float e),
-     (s, y, r, x, w, c, i, p, d, e))
+     (Stream * s, Tensor y, float *r, Tensor x, Tensor v, Tensor w, const float *c, const float *i, const int32_t *p,
+      const Attention *a, float e),
+     (s, y, r, x, v, w, c, i, p, a, e))
 TIME(9, qk_norm_rope_backward,
-     (Stream * s, Tensor dx, float *dw, float *q, Tensor dy, Tensor x, Tensor w, const float *r, const float *c,
-      const float *i, const int32_t *p, int64_t d),
-     (s, dx, dw, q, dy, x, w, r, c, i, p, d))
-TIME(10, swiglu_forward, (Stream * s, Tensor y, Tensor g, Tensor u), (s, y, g, u))
+     (Stream * s, Tensor dx, float *dv, float *dw, float *q, Tensor dy, Tensor x, Tensor v, Tensor w, const float *r,
+      const float *c, const float *i, const int32_t *p, const Attention *a),
+     (s, dx, dv, dw, q, dy, x, v, w, r, c, i, p, a))
+TIME(10, matmul_swiglu_forward, (Stream * s, Tensor y, Tensor g, Tensor x, Tensor w), (s, y, g, x, w))
 TIME(11, swiglu_backward, (Stream * s, Tensor dg, Tensor du, Tensor dy, Tensor g, Tensor u), (s, dg, du, dy, g, u))
 TIME(12, adamw,
      (Stream * s, void *w, float *w32, void *m, void *v, const float *g, int64_t n, const AdamW *a, int64_t t,
@@ -76,7 +76,7 @@ static Kernels timing_table(const Kernels *kernels)
     USE(rmsnorm_backward);
     USE(qk_norm_rope_forward);
     USE(qk_norm_rope_backward);
-    USE(swiglu_forward);
+    USE(matmul_swiglu_forward);
     USE(swiglu_backward);
     USE(adamw);
     USE(square_sums);

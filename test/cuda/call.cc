@@ -45,12 +45,49 @@ Tensor Memory::elements(const Matrix &x)
     void *data = take(x.x.size() * kernels->activation_size);
     if (!x.x.empty())
         kernels->upload_rounded(NULL, data, x.x.data(), (int64_t)x.x.size());
-    return Tensor{data, x.rows, x.columns};
+    return dense(data, x.rows, x.columns);
 }
 
 Tensor Memory::elements_out(int64_t rows, int64_t columns)
 {
-    return Tensor{output((size_t)(rows * columns) * kernels->activation_size), rows, columns};
+    return dense(output((size_t)(rows * columns) * kernels->activation_size), rows, columns);
+}
+
+std::vector<Tensor> Memory::beside_out(int64_t rows, const std::vector<int64_t> &columns)
+{
+    std::vector<Tensor> parts;
+    int64_t all = 0, from = 0;
+    for (int64_t n : columns)
+        all += n;
+    Tensor whole = elements_out(rows, all);
+    for (int64_t n : columns) {
+        parts.push_back(columns_of(whole, from, from + n, kernels->activation_size));
+        from += n;
+    }
+    return parts;
+}
+
+static Matrix side_by_side(const std::vector<Matrix> &x)
+{
+    Matrix all = {x[0].rows, 0, {}};
+    for (const Matrix &part : x)
+        all.columns += part.columns;
+    for (int64_t row = 0; row < all.rows; row++)
+        for (const Matrix &part : x)
+            all.x.insert(all.x.end(), part.x.begin() + row * part.columns, part.x.begin() + (row + 1) * part.columns);
+    return all;
+}
+
+std::vector<Tensor> Memory::beside(const std::vector<Matrix> &x)
+{
+    std::vector<Tensor> parts;
+    Tensor whole = elements(side_by_side(x));
+    int64_t from = 0;
+    for (const Matrix &part : x) {
+        parts.push_back(columns_of(whole, from, from + part.columns, kernels->activation_size));
+        from += part.columns;
+    }
+    return parts;
 }
 
 float *Memory::floats(const Floats &x) { return (float *)bytes(x.data(), x.size() * sizeof(float)); }
@@ -88,9 +125,11 @@ static void check_written(const Floats &x, uint32_t poison)
 
 Floats Memory::read(Tensor x)
 {
-    Floats host((size_t)(x.rows * x.columns));
-    if (!host.empty() && !kernels->download_widened(NULL, host.data(), x.data, (int64_t)host.size()))
+    Floats all((size_t)(x.rows > 0 ? (x.rows - 1) * x.stride + x.columns : 0)), host;
+    if (!all.empty() && !kernels->download_widened(NULL, all.data(), x.data, (int64_t)all.size()))
         failed("download_widened: %s", error_text());
+    for (int64_t row = 0; row < x.rows; row++)
+        host.insert(host.end(), all.begin() + row * x.stride, all.begin() + row * x.stride + x.columns);
     check_guards();
     check_written(host, kernels->activation_size == 2 ? 0xffff0000u : 0xffffffffu);
     return host;
@@ -115,6 +154,13 @@ Integers Memory::read(const int32_t *x, int64_t count)
 }
 
 // ---- rows
+
+// Of an even number of rows as columns of a wider array
+static Tensor wide(Memory &m, const Matrix &x) { return x.rows % 2 == 0 ? m.beside({x, x})[1] : m.elements(x); }
+static Tensor wide_out(Memory &m, int64_t rows, int64_t columns)
+{
+    return m.beside_out(rows, {columns, rows % 2 == 0 ? 8 : 0})[0];
+}
 
 static Matrix as_matrix(Memory &memory, Tensor x) { return Matrix{x.rows, x.columns, memory.read(x)}; }
 
@@ -153,7 +199,7 @@ Matrix rows_scatter(const Kernels *k, int64_t rows_of_dx, const Matrix &dy, cons
 Matrix rows_fill(const Kernels *k, int64_t rows_of_y, const Matrix &row)
 {
     Memory m(k);
-    Tensor y = m.elements_out(rows_of_y, row.columns);
+    Tensor y = wide_out(m, rows_of_y, row.columns);
     k->rows_fill(NULL, y, m.elements(row));
     return as_matrix(m, y);
 }
@@ -162,13 +208,13 @@ Floats rows_sum(const Kernels *k, const Floats &before, const Matrix &dy)
 {
     Memory m(k);
     float *drow = m.floats(before), *partial = m.floats_out(partial_floats(dy.rows, dy.columns));
-    k->rows_sum(NULL, drow, partial, m.elements(dy));
+    k->rows_sum(NULL, drow, partial, wide(m, dy));
     return m.read(drow, (int64_t)before.size());
 }
 
 // ---- norms
 
-static const Tensor NONE = {NULL, 0, 0};
+static const Tensor NONE = {};
 
 Normed rmsnorm_forward(const Kernels *k, const Matrix &x, const Matrix *residual, const Matrix &weight, float epsilon)
 {
@@ -201,16 +247,50 @@ Rope rope_table(const Kernels *k, int64_t positions, int64_t head_width, double 
     return Rope{m.read(cosine, count), m.read(sine, count)};
 }
 
+static Attention heads_of(int64_t heads, int64_t kv_heads, int64_t width)
+{
+    Attention a = {};
+    a.heads = heads, a.kv_heads = kv_heads, a.head_width = width;
+    return a;
+}
+
 Normed qk_norm_rope_forward(const Kernels *k, const Matrix &x, const Matrix &weight, const Rope &rope,
                             const Integers &positions, float epsilon)
 {
     Memory m(k);
-    int64_t D = weight.columns, heads = x.columns / D;
+    Attention a = heads_of(x.columns / weight.columns, 0, weight.columns);
     Tensor y = m.elements_out(x.rows, x.columns);
-    float *rstd = m.floats_out(x.rows * heads);
-    k->qk_norm_rope_forward(NULL, y, rstd, m.elements(x), m.elements(weight), m.floats(rope.cosine),
-                            m.floats(rope.sine), m.integers(positions), D, epsilon);
-    return Normed{m.read(y), {}, m.read(rstd, x.rows * heads)};
+    float *rstd = m.floats_out(x.rows * a.heads);
+    k->qk_norm_rope_forward(NULL, y, rstd, m.elements(x), m.elements(weight), NONE, m.floats(rope.cosine),
+                            m.floats(rope.sine), m.integers(positions), &a, epsilon);
+    return Normed{m.read(y), {}, m.read(rstd, x.rows * a.heads)};
+}
+
+Normed qk_norm_rope_forward(const Kernels *k, const Packed &p, const Rope &rope, const Integers &positions,
+                            float epsilon)
+{
+    Memory m(k);
+    int64_t D = p.q_weight.columns, heads = p.heads + p.kv_heads, T = p.qkv.rows;
+    Attention a = heads_of(p.heads, p.kv_heads, D);
+    Tensor y = m.elements_out(T, heads * D);
+    float *rstd = m.floats_out(T * heads);
+    k->qk_norm_rope_forward(NULL, y, rstd, m.elements(p.qkv), m.elements(p.q_weight), m.elements(p.k_weight),
+                            m.floats(rope.cosine), m.floats(rope.sine), m.integers(positions), &a, epsilon);
+    return Normed{m.read(y), {}, m.read(rstd, T * heads)};
+}
+
+PackedGradients qk_norm_rope_backward(const Kernels *k, const Floats &before, const Matrix &dy, const Packed &p,
+                                      const Floats &rstd, const Rope &rope, const Integers &positions)
+{
+    Memory m(k);
+    int64_t D = p.q_weight.columns, heads = p.heads + p.kv_heads, T = p.qkv.rows;
+    Attention a = heads_of(p.heads, p.kv_heads, D);
+    Tensor dx = m.elements_out(T, heads * D);
+    float *dq = m.floats(before), *dk = m.floats(before);
+    k->qk_norm_rope_backward(NULL, dx, dq, dk, m.floats_out(ceil_divide(T, NORM_ROWS) * heads * D), m.elements(dy),
+                             m.elements(p.qkv), m.elements(p.q_weight), m.elements(p.k_weight), m.floats(rstd),
+                             m.floats(rope.cosine), m.floats(rope.sine), m.integers(positions), &a);
+    return PackedGradients{m.read(dx), m.read(dq, D), m.read(dk, D)};
 }
 
 NormGradients qk_norm_rope_backward(const Kernels *k, const Floats &before, const Matrix &dy, const Matrix &x,
@@ -219,10 +299,11 @@ NormGradients qk_norm_rope_backward(const Kernels *k, const Floats &before, cons
 {
     Memory m(k);
     int64_t D = weight.columns;
+    Attention a = heads_of(dy.columns / D, 0, D);
     Tensor arriving = m.elements(dy), dx = in_place ? arriving : m.elements_out(x.rows, x.columns);
     float *dweight = m.floats(before), *partial = m.floats_out(partial_floats(x.rows, x.columns));
-    k->qk_norm_rope_backward(NULL, dx, dweight, partial, arriving, m.elements(x), m.elements(weight), m.floats(rstd),
-                             m.floats(rope.cosine), m.floats(rope.sine), m.integers(positions), D);
+    k->qk_norm_rope_backward(NULL, dx, dweight, NULL, partial, arriving, m.elements(x), m.elements(weight), NONE,
+                             m.floats(rstd), m.floats(rope.cosine), m.floats(rope.sine), m.integers(positions), &a);
     return NormGradients{m.read(dx), m.read(dweight, D)};
 }
 
@@ -234,28 +315,39 @@ Floats rope_alone(const Kernels *k, bool back, const Matrix &x, const Rope &rope
     Tensor from = m.elements(x), to = in_place ? from : m.elements_out(x.rows, x.columns);
     const float *cosine = m.floats(rope.cosine), *sine = m.floats(rope.sine);
     const int32_t *at = m.integers(positions);
+    Attention a = heads_of(x.columns / head_width, 0, head_width);
     if (back)
-        k->qk_norm_rope_backward(NULL, to, NULL, NULL, from, NONE, NONE, NULL, cosine, sine, at, head_width);
+        k->qk_norm_rope_backward(NULL, to, NULL, NULL, NULL, from, NONE, NONE, NONE, NULL, cosine, sine, at, &a);
     else
-        k->qk_norm_rope_forward(NULL, to, NULL, from, NONE, cosine, sine, at, head_width, 0);
+        k->qk_norm_rope_forward(NULL, to, NULL, from, NONE, NONE, cosine, sine, at, &a, 0);
     return m.read(to);
 }
 
 // ---- matrix products
 
+std::vector<Floats> matmul_swiglu_forward(const Kernels *k, const Matrix &x, const Matrix &w)
+{
+    Memory m(k);
+    int64_t F = w.rows / 2;
+    Tensor y = m.elements_out(x.rows, F), both = m.elements_out(x.rows, 2 * F);
+    k->matmul_swiglu_forward(NULL, y, both, m.elements(x), m.elements(w));
+    return {m.read(y), m.read(columns_of(both, 0, F, k->activation_size)),
+            m.read(columns_of(both, F, 2 * F, k->activation_size))};
+}
+
 Floats matmul_forward(const Kernels *k, const Matrix *before, const Matrix &x, const Matrix &w)
 {
     Memory m(k);
-    Tensor y = before != NULL ? m.elements(*before) : m.elements_out(x.rows, w.rows);
-    k->matmul_forward(NULL, y, m.elements(x), m.elements(w), before != NULL);
+    Tensor y = before != NULL ? wide(m, *before) : wide_out(m, x.rows, w.rows);
+    k->matmul_forward(NULL, y, wide(m, x), m.elements(w), before != NULL);
     return m.read(y);
 }
 
 Floats matmul_backward_input(const Kernels *k, const Matrix *before, const Matrix &dy, const Matrix &w)
 {
     Memory m(k);
-    Tensor dx = before != NULL ? m.elements(*before) : m.elements_out(dy.rows, w.columns);
-    k->matmul_backward_input(NULL, dx, m.elements(dy), m.elements(w), before != NULL);
+    Tensor dx = before != NULL ? wide(m, *before) : wide_out(m, dy.rows, w.columns);
+    k->matmul_backward_input(NULL, dx, wide(m, dy), m.elements(w), before != NULL);
     return m.read(dx);
 }
 
@@ -263,7 +355,7 @@ Floats matmul_backward_weight(const Kernels *k, const Floats &before, const Matr
 {
     Memory m(k);
     float *dw = m.floats(before);
-    k->matmul_backward_weight(NULL, dw, m.elements(dy), m.elements(x), x.rows);
+    k->matmul_backward_weight(NULL, dw, wide(m, dy), wide(m, x), x.rows);
     return m.read(dw, dy.columns * x.columns);
 }
 
@@ -321,17 +413,41 @@ static Attention attention_of(Memory &m, const Kernels *k, const Sequences &s, c
     return a;
 }
 
+static Pages pages_read(Memory &m, const Kernels *k, const Attention &a, const Pages &before)
+{
+    Pages after = before;
+    after.keys.x = m.read(dense(a.key_pages, before.keys.rows, before.keys.columns));
+    after.values.x = m.read(dense(a.value_pages, before.values.rows, before.values.columns));
+    after.keys = laid_in_pages(k, after.keys);
+    after.values = laid_in_pages(k, after.values);
+    return after;
+}
+
+// As they are: turned by no angle.
 Pages pages_write(const Kernels *k, const Sequences &s, const Pages &before)
 {
     Memory m(k);
     Attention a = attention_of(m, k, s, &before);
-    k->pages_write(NULL, m.elements(s.k), m.elements(s.v), &a);
-    Pages after = before;
-    after.keys.x = m.read(Tensor{a.key_pages, before.keys.rows, before.keys.columns});
-    after.values.x = m.read(Tensor{a.value_pages, before.values.rows, before.values.columns});
-    after.keys = laid_in_pages(k, after.keys);
-    after.values = laid_in_pages(k, after.values);
-    return after;
+    size_t half = (size_t)a.head_width / 2;
+    a.heads = 0;
+    k->qk_norm_rope_forward(NULL, m.elements_out(s.k.rows, s.k.columns), NULL, m.elements(side_by_side({s.k, s.v})),
+                            NONE, NONE, m.floats(Floats(half, 1)), m.floats(Floats(half, 0)),
+                            m.integers(Integers((size_t)s.k.rows, 0)), &a, 0);
+    return pages_read(m, k, a, before);
+}
+
+Turned qk_norm_rope_pages(const Kernels *k, const Sequences &s, const Matrix &q_weight, const Matrix &k_weight,
+                          const Rope &rope, const Integers &positions, float epsilon, const Pages &before)
+{
+    Memory m(k);
+    Attention a = attention_of(m, k, s, &before);
+    std::vector<Tensor> y = m.beside_out(s.q.rows, {s.q.columns, s.k.columns});
+    Tensor both = y[0];
+    both.columns += s.k.columns;
+    k->qk_norm_rope_forward(NULL, both, m.floats_out(s.q.rows * (a.heads + a.kv_heads)),
+                            m.elements(side_by_side({s.q, s.k, s.v})), m.elements(q_weight), m.elements(k_weight),
+                            m.floats(rope.cosine), m.floats(rope.sine), m.integers(positions), &a, epsilon);
+    return Turned{m.read(y[0]), pages_read(m, k, a, before)};
 }
 
 Floats pages_copy(const Kernels *k, const Matrix &pages, int64_t elements, const Integers &pairs)
@@ -340,6 +456,19 @@ Floats pages_copy(const Kernels *k, const Matrix &pages, int64_t elements, const
     Tensor all = m.elements(pages);
     k->pages_copy(NULL, all.data, elements, m.integers(pairs), (int64_t)pairs.size() / 2);
     return m.read(all);
+}
+
+// Side by side, or each by itself: by the number of rows. In pages the queries lie beside something else.
+static bool side_by_side_suits(const Sequences &s) { return s.q.rows % 2 == 0; }
+
+static std::vector<Tensor> queries_keys_values(Memory &m, const Sequences &s, bool in_pages)
+{
+    bool beside = side_by_side_suits(s);
+    if (in_pages)
+        return {beside ? m.beside({s.q, s.q})[0] : m.elements(s.q), NONE, NONE};
+    if (beside)
+        return m.beside({s.q, s.k, s.v});
+    return {m.elements(s.q), m.elements(s.k), m.elements(s.v)};
 }
 
 Attended attention_forward(const Kernels *k, const Sequences &s, const Pages *pages)
@@ -351,8 +480,8 @@ Attended attention_forward(const Kernels *k, const Sequences &s, const Pages *pa
             m.floats_out(k->attention_workspace(a.sequences, a.pages_per_sequence * KEY_BLOCK, a.heads, a.head_width));
     Tensor out = m.elements_out(s.q.rows, s.q.columns);
     float *logsumexp = m.floats_out(s.q.rows * a.heads);
-    Tensor keys = pages != NULL ? NONE : m.elements(s.k), values = pages != NULL ? NONE : m.elements(s.v);
-    k->attention_forward(NULL, out, logsumexp, m.elements(s.q), keys, values, &a);
+    std::vector<Tensor> in = queries_keys_values(m, s, pages != NULL);
+    k->attention_forward(NULL, out, logsumexp, in[0], in[1], in[2], &a);
     return Attended{m.read(out), m.read(logsumexp, s.q.rows * a.heads)};
 }
 
@@ -377,11 +506,15 @@ AttentionGradients attention_backward(const Kernels *k, const Matrix &dout, cons
     Memory m(k);
     Attention a = attention_of(m, k, s, NULL);
     add_workspace(&a, m, s);
-    Tensor dq = m.elements_out(s.q.rows, s.q.columns), dk = m.elements_out(s.k.rows, s.k.columns),
-           dv = m.elements_out(s.v.rows, s.v.columns);
-    k->attention_backward(NULL, dq, dk, dv, m.floats_out(s.q.rows * a.heads), m.elements(dout), m.elements(s.q),
-                          m.elements(s.k), m.elements(s.v), m.elements(out), m.floats(logsumexp), &a);
-    return AttentionGradients{m.read(dq), m.read(dk), m.read(dv)};
+    std::vector<Tensor> in = queries_keys_values(m, s, false), d;
+    if (side_by_side_suits(s))
+        d = m.beside_out(s.q.rows, {s.q.columns, s.k.columns, s.v.columns});
+    else
+        d = {m.elements_out(s.q.rows, s.q.columns), m.elements_out(s.k.rows, s.k.columns),
+             m.elements_out(s.v.rows, s.v.columns)};
+    k->attention_backward(NULL, d[0], d[1], d[2], m.floats_out(s.q.rows * a.heads), m.elements(dout), in[0], in[1],
+                          in[2], m.elements(out), m.floats(logsumexp), &a);
+    return AttentionGradients{m.read(d[0]), m.read(d[1]), m.read(d[2])};
 }
 
 // ---- SwiGLU
@@ -390,14 +523,16 @@ Floats swiglu_forward(const Kernels *k, const Matrix &gate, const Matrix &up)
 {
     Memory m(k);
     Tensor y = m.elements_out(gate.rows, gate.columns);
-    k->swiglu_forward(NULL, y, m.elements(gate), m.elements(up));
+    std::vector<Tensor> in = m.beside({gate, up});
+    k->swiglu_forward(NULL, y, in[0], in[1]);
     return m.read(y);
 }
 
 SwigluGradients swiglu_backward(const Kernels *k, const Matrix &dy, const Matrix &gate, const Matrix &up, bool in_place)
 {
     Memory m(k);
-    Tensor g = m.elements(gate), u = m.elements(up), dgate = g, dup = u;
+    std::vector<Tensor> in = m.beside({gate, up});
+    Tensor g = in[0], u = in[1], dgate = g, dup = u;
     if (!in_place) {
         dgate = m.elements_out(gate.rows, gate.columns);
         dup = m.elements_out(up.rows, up.columns);
@@ -516,7 +651,7 @@ Moments adamw(const Kernels *k, const Moments &before, const Floats &gradient, c
     Memory mem(k);
     int64_t count = (int64_t)gradient.size();
     float *master = mem.floats(before.master);
-    Tensor weight = {master, 1, count};
+    Tensor weight = dense(master, 1, count);
     if (k->activation_size != sizeof(float))
         weight = mem.elements_out(1, count);
     void *m = moments_up(mem, before.m, adam.bf16_moments), *v = moments_up(mem, before.v, adam.bf16_moments);

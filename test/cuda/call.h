@@ -15,8 +15,10 @@ class Memory
     Memory(const Memory &) = delete;
     Memory &operator=(const Memory &) = delete;
 
-    Tensor elements(const Matrix &x);                   // rounded to the activation type
-    Tensor elements_out(int64_t rows, int64_t columns); // NaN
+    Tensor elements(const Matrix &x);                                                  // rounded to the activation type
+    Tensor elements_out(int64_t rows, int64_t columns);                                // NaN
+    std::vector<Tensor> beside(const std::vector<Matrix> &x);                          // columns of one array
+    std::vector<Tensor> beside_out(int64_t rows, const std::vector<int64_t> &columns); // NaN
     float *floats(const Floats &x);
     float *floats_out(int64_t count);
     int32_t *integers(const Integers &x);
@@ -66,6 +68,18 @@ struct Rope {
 Rope rope_table(const Kernels *k, int64_t positions, int64_t head_width, double theta);
 Normed qk_norm_rope_forward(const Kernels *k, const Matrix &x, const Matrix &weight, const Rope &rope,
                             const Integers &positions, float epsilon);
+// Queries and keys in one, of rows of q, k and v side by side. y, dx: (T, H + Hkv, D)
+struct Packed {
+    int64_t heads, kv_heads;
+    Matrix qkv, q_weight, k_weight;
+};
+Normed qk_norm_rope_forward(const Kernels *k, const Packed &p, const Rope &rope, const Integers &positions,
+                            float epsilon);
+struct PackedGradients {
+    Floats dx, dq_weight, dk_weight;
+};
+PackedGradients qk_norm_rope_backward(const Kernels *k, const Floats &before, const Matrix &dy, const Packed &p,
+                                      const Floats &rstd, const Rope &rope, const Integers &positions);
 // The same without a norm, forward or back; in place, y (dx) is x (dy).
 Floats rope_alone(const Kernels *k, bool back, const Matrix &x, const Rope &rope, const Integers &positions,
                   int64_t head_width, bool in_place);
@@ -73,6 +87,8 @@ NormGradients qk_norm_rope_backward(const Kernels *k, const Floats &before, cons
                                     const Matrix &weight, const Floats &rstd, const Rope &rope,
                                     const Integers &positions, bool in_place);
 
+// y, then gate and up as the product left them
+std::vector<Floats> matmul_swiglu_forward(const Kernels *k, const Matrix &x, const Matrix &w);
 Floats matmul_forward(const Kernels *k, const Matrix *before, const Matrix &x, const Matrix &w); // before: add to it
 Floats matmul_backward_input(const Kernels *k, const Matrix *before, const Matrix &dy, const Matrix &w);
 Floats matmul_backward_weight(const Kernels *k, const Floats &before, const Matrix &dy, const Matrix &x);
@@ -99,6 +115,14 @@ Attended attention_forward(const Kernels *k, const Sequences &s, const Pages *pa
 
 // The new tokens' keys and values, s.k and s.v, into the pages.
 Pages pages_write(const Kernels *k, const Sequences &s, const Pages &before);
+
+// Of s.q, s.k and s.v, queries and keys normed and turned: the queries to y, keys and values into the pages.
+struct Turned {
+    Floats queries;
+    Pages pages;
+};
+Turned qk_norm_rope_pages(const Kernels *k, const Sequences &s, const Matrix &q_weight, const Matrix &k_weight,
+                          const Rope &rope, const Integers &positions, float epsilon, const Pages &before);
 Floats pages_copy(const Kernels *k, const Matrix &pages, int64_t elements, const Integers &pairs);
 
 struct AttentionGradients {

@@ -160,7 +160,7 @@ class Generator
 
 static CacheLimits limits_of(int64_t tokens, int64_t sequences, int64_t pages)
 {
-    return CacheLimits{tokens, sequences, sequences, settings.gpu ? 2048 : 300, pages};
+    return CacheLimits{tokens, sequences, sequences, settings.gpu ? 2048 : 300, pages, 0};
 }
 
 static void what_is_recorded_is_what_training_computes()

@@ -205,7 +205,7 @@ static void rows_meet_few_shapes_and_none_is_added()
         Memory m(settings.cuda);
         Matrix behind = random_matrix(T + 8, N, 5);
         Tensor y = m.elements(behind), x = m.elements(o.x), w = m.elements(o.w);
-        settings.cuda->matmul_forward(NULL, Tensor{y.data, T, N}, x, w, false);
+        settings.cuda->matmul_forward(NULL, dense(y.data, T, N), x, w, false);
         Floats all = m.read(y), rows(all.begin(), all.begin() + (ptrdiff_t)(T * N)),
                rest(all.begin() + (ptrdiff_t)(T * N), all.end());
         must(fake.made.back().m == T, "the library is asked for the rows that there are");
@@ -243,7 +243,7 @@ static void a_weights_chains_end_in_zeros_where_there_is_room()
             Tensor device_dy = m.elements(dy), device_x = m.elements(x);
             float *dw = m.floats(o.dw);
             fake.result = dw;
-            settings.cuda->matmul_backward_weight(NULL, dw, Tensor{device_dy.data, T, N}, Tensor{device_x.data, T, K},
+            settings.cuda->matmul_backward_weight(NULL, dw, dense(device_dy.data, T, N), dense(device_x.data, T, K),
                                                   room);
             check_same(text("backward_weight of %d rows with room for %d", (int)T, (int)room), m.read(dw, N * K), ours);
             must(room == 256 ? last_by(FAST) && fake.made.back().c == dw : fake.made.empty(),

@@ -226,8 +226,58 @@ static void no_tokens_leave_a_gradient_as_it_was()
     check_same("matmul_backward_input of no tokens", matmul_backward_input(settings.cuda, NULL, nothing, w), Floats{});
 }
 
+static Matrix columns_from(const Matrix &x, int64_t from, int64_t to)
+{
+    Matrix part = {x.rows, to - from, {}};
+    for (int64_t row = 0; row < x.rows; row++)
+        part.x.insert(part.x.end(), x.row(row) + from, x.row(row) + to);
+    return part;
+}
+
+static Matrix rows_from(const Matrix &x, int64_t from, int64_t to)
+{
+    return Matrix{to - from, x.columns, Floats(x.row(from), x.row(to))};
+}
+
+// Few rows and many: different kernels.
+static void weights_side_by_side_give_the_bits_of_each_alone()
+{
+    const int64_t parts[] = {0, 192, 256, 320}, K = 136, N = 320;
+    for (int64_t T : {3, 64, 150}) {
+        Matrix x = random_matrix(T, K, 31), w = random_matrix(N, K, 32), dy = random_matrix(T, N, 33);
+        Matrix y = {T, N, matmul_forward(settings.cuda, NULL, x, w)};
+        Matrix dw = {N, K, matmul_backward_weight(settings.cuda, Floats((size_t)(N * K), 0), dy, x)};
+        for (int i = 0; i < 3; i++) {
+            int64_t from = parts[i], to = parts[i + 1];
+            check_same(text("forward, %d rows, weights from %d on", (int)T, (int)from), columns_from(y, from, to).x,
+                       matmul_forward(settings.cuda, NULL, x, rows_from(w, from, to)));
+            check_same(text("backward_weight, %d rows, weights from %d on", (int)T, (int)from),
+                       rows_from(dw, from, to).x,
+                       matmul_backward_weight(settings.cuda, Floats((size_t)((to - from) * K), 0),
+                                              columns_from(dy, from, to), x));
+        }
+    }
+}
+
+static void a_product_with_swiglu_behind_it_has_the_bits_of_three_steps()
+{
+    const int64_t K = 136, F = 192;
+    for (int64_t T : {1, 64, 150}) {
+        Matrix x = random_matrix(T, K, 34), w = random_matrix(2 * F, K, 35);
+        std::vector<Floats> got = matmul_swiglu_forward(settings.cuda, x, w);
+        Matrix gate = {T, F, matmul_forward(settings.cuda, NULL, x, rows_from(w, 0, F))},
+               up = {T, F, matmul_forward(settings.cuda, NULL, x, rows_from(w, F, 2 * F))};
+        check_same("gate", got[1], gate.x);
+        check_same("up", got[2], up.x);
+        check_same("silu(gate) · up", got[0], swiglu_forward(settings.cuda, gate, up));
+    }
+}
+
 extern const Tests matmul_tests;
 const Tests matmul_tests = {
+    {"weights_side_by_side_give_the_bits_of_each_alone", weights_side_by_side_give_the_bits_of_each_alone},
+    {"a_product_with_swiglu_behind_it_has_the_bits_of_three_steps",
+     a_product_with_swiglu_behind_it_has_the_bits_of_three_steps},
     {"matmul_kernels_for_hopper_have_the_bits_of_the_others", kernels_for_hopper_have_the_bits_of_the_others},
     {"matmul_forward_is_within_the_rounding_of_its_sums", forward_is_within_the_rounding_of_its_sums},
     {"matmul_backward_input_is_within_the_rounding_of_its_sums", backward_input_is_within_the_rounding_of_its_sums},

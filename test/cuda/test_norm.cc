@@ -359,6 +359,51 @@ static void a_head_weight_gradient_is_a_sum_in_one_order()
     }
 }
 
+static Matrix heads_from(const Matrix &x, int64_t first, int64_t count, int64_t width)
+{
+    Matrix part = {x.rows, count * width, {}};
+    for (int64_t t = 0; t < x.rows; t++)
+        part.x.insert(part.x.end(), x.row(t) + first * width, x.row(t) + (first + count) * width);
+    return part;
+}
+
+// Odd numbers of heads: threads that have two at a time are left with one.
+static void queries_and_keys_in_one_have_the_bits_of_each_alone()
+{
+    struct Shape {
+        int64_t T, heads, kv_heads, width;
+    };
+    for (Shape s : {Shape{1, 1, 1, 64}, Shape{150, 5, 1, 128}, Shape{131, 6, 3, 64}}) {
+        std::string what = text("T %d, %d and %d heads of %d", (int)s.T, (int)s.heads, (int)s.kv_heads, (int)s.width);
+        int64_t both = s.heads + s.kv_heads;
+        Packed p = {s.heads, s.kv_heads, random_matrix(s.T, (both + s.kv_heads) * s.width, 41, 3),
+                    random_matrix(1, s.width, 42, 2), random_matrix(1, s.width, 43, 2)};
+        Rope rope = rope_table(settings.cpu, POSITIONS, s.width, 1e6);
+        Integers positions = some_positions(s.T);
+        Matrix q = heads_from(p.qkv, 0, s.heads, s.width), k = heads_from(p.qkv, s.heads, s.kv_heads, s.width),
+               dy = random_matrix(s.T, both * s.width, 44);
+        Floats before = random_floats(s.width, 45);
+        Normed all = qk_norm_rope_forward(settings.cuda, p, rope, positions, EPSILON),
+               of_q = qk_norm_rope_forward(settings.cuda, q, p.q_weight, rope, positions, EPSILON),
+               of_k = qk_norm_rope_forward(settings.cuda, k, p.k_weight, rope, positions, EPSILON);
+        Matrix y = {s.T, both * s.width, all.y}, rstd = {s.T, both, all.rstd};
+        check_same(what + ": queries", heads_from(y, 0, s.heads, s.width).x, of_q.y);
+        check_same(what + ": keys", heads_from(y, s.heads, s.kv_heads, s.width).x, of_k.y);
+        check_same(what + ": rstd of queries", heads_from(rstd, 0, s.heads, 1).x, of_q.rstd);
+        check_same(what + ": rstd of keys", heads_from(rstd, s.heads, s.kv_heads, 1).x, of_k.rstd);
+        PackedGradients d = qk_norm_rope_backward(settings.cuda, before, dy, p, all.rstd, rope, positions);
+        NormGradients dq = qk_norm_rope_backward(settings.cuda, before, heads_from(dy, 0, s.heads, s.width), q,
+                                                 p.q_weight, of_q.rstd, rope, positions, false),
+                      dk = qk_norm_rope_backward(settings.cuda, before, heads_from(dy, s.heads, s.kv_heads, s.width), k,
+                                                 p.k_weight, of_k.rstd, rope, positions, false);
+        Matrix dx = {s.T, both * s.width, d.dx};
+        check_same(what + ": dx of queries", heads_from(dx, 0, s.heads, s.width).x, dq.dx);
+        check_same(what + ": dx of keys", heads_from(dx, s.heads, s.kv_heads, s.width).x, dk.dx);
+        check_same(what + ": the queries' weight", d.dq_weight, dq.dweight);
+        check_same(what + ": the keys' weight", d.dk_weight, dk.dweight);
+    }
+}
+
 // Three roundings in fp32 and nothing to sum: the bits of the CPU's rotation, rounded to the activation type.
 static void rope_without_a_norm_is_the_rotation_alone_in_place_too()
 {
@@ -387,6 +432,7 @@ static void rope_without_a_norm_is_the_rotation_alone_in_place_too()
 
 extern const Tests norm_tests;
 const Tests norm_tests = {
+    {"queries_and_keys_in_one_have_the_bits_of_each_alone", queries_and_keys_in_one_have_the_bits_of_each_alone},
     {"rmsnorm_forward_rounds_the_sum_the_norm_and_the_product",
      rmsnorm_forward_rounds_the_sum_the_norm_and_the_product},
     {"rmsnorm_gradients_follow_the_formula_in_place_too", rmsnorm_gradients_follow_the_formula_in_place_too},

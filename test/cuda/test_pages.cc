@@ -35,6 +35,33 @@ static void every_token_goes_to_its_place()
     }
 }
 
+// Normed, turned and written in one: as keys that were normed and turned before.
+static void keys_are_turned_on_their_way_to_the_pages()
+{
+    for (Heads heads : {Heads{4, 2, 64}, Heads{3, 1, 128}}) {
+        int64_t T = 1 + 140 + 7, H = heads.heads, Hkv = heads.kv_heads, D = heads.width, rows = 8 * Hkv * KEY_BLOCK;
+        Sequences s = {heads,
+                       {0, 1, 141, (int32_t)T},
+                       {127, 128, 0},
+                       random_matrix(T, H * D, 11, 3),
+                       random_matrix(T, Hkv * D, 12, 3),
+                       random_matrix(T, Hkv * D, 13),
+                       {},
+                       {}};
+        Pages before = {random_matrix(rows, D, 14), random_matrix(rows, D, 15), {5, 0, 0, 1, 7, 2, 4, 0, 0}, 3, {}, {}};
+        Matrix q_weight = random_matrix(1, D, 16, 2), k_weight = random_matrix(1, D, 17, 2);
+        Rope rope = rope_table(settings.cpu, 300, D, 1e6);
+        Integers positions = random_integers(T, 18, 300);
+        Turned got = qk_norm_rope_pages(settings.cuda, s, q_weight, k_weight, rope, positions, 1e-6f, before);
+        check_same("turned queries", got.queries,
+                   qk_norm_rope_forward(settings.cuda, s.q, q_weight, rope, positions, 1e-6f).y);
+        s.k.x = qk_norm_rope_forward(settings.cuda, s.k, k_weight, rope, positions, 1e-6f).y;
+        Pages expected = pages_write(settings.cuda, s, before);
+        check_same("turned keys in pages", got.pages.keys.x, expected.keys.x);
+        check_same("values beside them", got.pages.values.x, expected.values.x);
+    }
+}
+
 static void pages_are_copied_whole()
 {
     int64_t elements = settings.cuda->page_elements(2, 64), rows = 5;
@@ -62,5 +89,6 @@ static void tokens_are_kept_and_taken()
 
 extern const Tests page_tests;
 const Tests page_tests = {{"pages_get_every_token_at_its_place", every_token_goes_to_its_place},
+                          {"keys_are_turned_on_their_way_to_the_pages", keys_are_turned_on_their_way_to_the_pages},
                           {"pages_are_copied_whole", pages_are_copied_whole},
                           {"tokens_are_kept_and_taken", tokens_are_kept_and_taken}};

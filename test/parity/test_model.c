@@ -14,8 +14,8 @@ static float *logits_of(const Model *m, int64_t T)
     void *device = k->allocate((size_t)(T * V) * k->activation_size);
     float *logits = allocate((size_t)(T * V), sizeof *logits);
     assert_true(device != NULL && logits != NULL);
-    Tensor head = {(char *)m->weights + (size_t)offset * k->activation_size, V, C};
-    k->matmul_forward(NULL, (Tensor){device, T, V}, (Tensor){m->a.hidden, T, C}, head, false);
+    Tensor head = dense((char *)m->weights + (size_t)offset * k->activation_size, V, C);
+    k->matmul_forward(NULL, dense(device, T, V), dense(m->a.hidden, T, C), head, false);
     assert_ok(k->download_widened(NULL, logits, device, T * V));
     k->release(device);
     return logits;

@@ -69,13 +69,13 @@ GUARDED(rmsnorm_backward,
         (s, dx, dw, p, dy, du, u, w, r))
 GUARDED(rope_table, (Stream * s, float *c, float *i, int64_t p, int64_t d, double t), (s, c, i, p, d, t))
 GUARDED(qk_norm_rope_forward,
-        (Stream * s, Tensor y, float *r, Tensor x, Tensor w, const float *c, const float *i, const int32_t *p,
-         int64_t d, float e),
-        (s, y, r, x, w, c, i, p, d, e))
+        (Stream * s, Tensor y, float *r, Tensor x, Tensor v, Tensor w, const float *c, const float *i, const int32_t *p,
+         const Attention *a, float e),
+        (s, y, r, x, v, w, c, i, p, a, e))
 GUARDED(qk_norm_rope_backward,
-        (Stream * s, Tensor dx, float *dw, float *q, Tensor dy, Tensor x, Tensor w, const float *r, const float *c,
-         const float *i, const int32_t *p, int64_t d),
-        (s, dx, dw, q, dy, x, w, r, c, i, p, d))
+        (Stream * s, Tensor dx, float *dv, float *dw, float *q, Tensor dy, Tensor x, Tensor v, Tensor w, const float *r,
+         const float *c, const float *i, const int32_t *p, const Attention *a),
+        (s, dx, dv, dw, q, dy, x, v, w, r, c, i, p, a))
 GUARDED(matmul_forward, (Stream * s, Tensor y, Tensor x, Tensor w, bool add), (s, y, x, w, add))
 GUARDED(matmul_backward_input, (Stream * s, Tensor dx, Tensor dy, Tensor w, bool add), (s, dx, dy, w, add))
 GUARDED(matmul_backward_weight, (Stream * s, float *dw, Tensor dy, Tensor x, int64_t room), (s, dw, dy, x, room))
@@ -85,6 +85,7 @@ GUARDED(attention_backward,
         (Stream * s, Tensor dq, Tensor dk, Tensor dv, float *delta, Tensor d, Tensor q, Tensor k, Tensor v, Tensor o,
          const float *l, const Attention *a),
         (s, dq, dk, dv, delta, d, q, k, v, o, l, a))
+GUARDED(matmul_swiglu_forward, (Stream * s, Tensor y, Tensor g, Tensor x, Tensor w), (s, y, g, x, w))
 GUARDED(swiglu_forward, (Stream * s, Tensor y, Tensor g, Tensor u), (s, y, g, u))
 GUARDED(swiglu_backward, (Stream * s, Tensor dg, Tensor du, Tensor dy, Tensor g, Tensor u), (s, dg, du, dy, g, u))
 GUARDED(head_forward,
@@ -137,7 +138,7 @@ static inline Kernels guarded_kernels(void)
     USE(rows_scatter), USE(rows_fill), USE(rows_sum), USE(rmsnorm_forward), USE(rmsnorm_backward), USE(rope_table);
     USE(qk_norm_rope_forward), USE(qk_norm_rope_backward), USE(matmul_forward), USE(matmul_backward_input);
     USE(matmul_backward_weight), USE(attention_forward), USE(attention_backward), USE(swiglu_forward),
-        USE(swiglu_backward);
+        USE(swiglu_backward), USE(matmul_swiglu_forward);
     USE(head_forward), USE(head_backward), USE(head_forward_backward), USE(adamw), USE(square_sums);
 #undef USE
     return k;

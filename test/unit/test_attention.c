@@ -2,6 +2,7 @@
 // prompt and single decoded tokens give the very bits of the whole sequence at once.
 #include "test/support/check.h"
 #include "kernels/decode_pieces.h"
+#include "test/support/pages.h"
 
 enum { H = 6, HKV = 2, D = 20, GROUP = H / HKV, LONGEST = 2300 };
 
@@ -23,8 +24,8 @@ static void forward(float *out, float *lse, int64_t length)
     int32_t starts[2] = {0, (int32_t)length}, contexts[1] = {0};
     Attention a = {
         .sequences = 1, .heads = H, .kv_heads = HKV, .head_width = D, .starts = starts, .contexts = contexts};
-    cpu()->attention_forward(NULL, (Tensor){out, length, H * D}, lse, (Tensor){q, length, H * D},
-                             (Tensor){k, length, HKV * D}, (Tensor){v, length, HKV * D}, &a);
+    cpu()->attention_forward(NULL, dense(out, length, H * D), lse, dense(q, length, H * D), dense(k, length, HKV * D),
+                             dense(v, length, HKV * D), &a);
 }
 
 static void naive(double *out, int64_t t, int64_t h)
@@ -93,8 +94,7 @@ static void write_tokens(const Pages *p, int64_t first, int64_t count)
 {
     int32_t starts[2] = {0, (int32_t)count}, contexts[1] = {(int32_t)first};
     Attention a = over(p, starts, contexts);
-    cpu()->pages_write(NULL, (Tensor){k + first * HKV * D, count, HKV * D},
-                       (Tensor){v + first * HKV * D, count, HKV * D}, &a);
+    write_to_pages(cpu(), k + first * HKV * D, v + first * HKV * D, count, &a);
 }
 
 static Pages paged(int64_t length)
@@ -119,8 +119,8 @@ static void continued(float *out, float *lse, const Pages *p, int64_t first, int
     int32_t starts[2] = {0, (int32_t)count}, contexts[1] = {(int32_t)first};
     Attention a = over(p, starts, contexts);
     a.workspace = allocate((size_t)cpu()->attention_workspace(1, LONGEST, H, D), sizeof(float));
-    cpu()->attention_forward(NULL, (Tensor){out, count, H * D}, lse, (Tensor){q + first * H * D, count, H * D},
-                             (Tensor){0}, (Tensor){0}, &a);
+    cpu()->attention_forward(NULL, dense(out, count, H * D), lse, dense(q + first * H * D, count, H * D), (Tensor){0},
+                             (Tensor){0}, &a);
     free(a.workspace);
 }
 
@@ -170,8 +170,7 @@ static void a_batch_over_pages_has_the_bits_of_each_alone(void **state)
     a.sequences = S;
     a.page_table = table;
     a.workspace = allocate((size_t)cpu()->attention_workspace(S, LONGEST, H, D), sizeof(float));
-    cpu()->attention_forward(NULL, (Tensor){out, T, H * D}, lse, (Tensor){queries, T, H * D}, (Tensor){0}, (Tensor){0},
-                             &a);
+    cpu()->attention_forward(NULL, dense(out, T, H * D), lse, dense(queries, T, H * D), (Tensor){0}, (Tensor){0}, &a);
     forward(expected, expected_lse, LONGEST);
     for (int s = 0; s < S; s++) {
         assert_memory_equal(out + starts[s] * H * D, expected + contexts[s] * H * D, (size_t)(news[s] * H * D) * 4);
@@ -215,8 +214,8 @@ static void join(Members *m, const Company *company)
 static void decode(const Kernels *kernels, const Attention *a, float *out, float *lse)
 {
     int64_t width = a->heads * a->head_width;
-    kernels->attention_forward(NULL, (Tensor){out, a->sequences, width}, lse, (Tensor){q, a->sequences, width},
-                               (Tensor){0}, (Tensor){0}, a);
+    kernels->attention_forward(NULL, dense(out, a->sequences, width), lse, dense(q, a->sequences, width), (Tensor){0},
+                               (Tensor){0}, a);
 }
 
 // More than a tile has in one company, a sequence alone, pages that end with a segment, behind one and inside one, and
@@ -270,16 +269,16 @@ static void a_sequence_does_not_see_its_neighbours(void **state)
     Attention a = {
         .sequences = 3, .heads = H, .kv_heads = HKV, .head_width = D, .starts = starts, .contexts = contexts};
     static float all[T * H * D], alone[T * H * D], lse[T * H];
-    cpu()->attention_forward(NULL, (Tensor){all, T, H * D}, lse, (Tensor){q, T, H * D}, (Tensor){k, T, HKV * D},
-                             (Tensor){v, T, HKV * D}, &a);
+    cpu()->attention_forward(NULL, dense(all, T, H * D), lse, dense(q, T, H * D), dense(k, T, HKV * D),
+                             dense(v, T, HKV * D), &a);
     for (int s = 0; s < 3; s++) {
         int64_t first = starts[s], length = starts[s + 1] - starts[s];
         int32_t one[2] = {0, (int32_t)length};
         Attention single = {
             .sequences = 1, .heads = H, .kv_heads = HKV, .head_width = D, .starts = one, .contexts = contexts};
-        cpu()->attention_forward(NULL, (Tensor){alone, length, H * D}, lse, (Tensor){q + first * H * D, length, H * D},
-                                 (Tensor){k + first * HKV * D, length, HKV * D},
-                                 (Tensor){v + first * HKV * D, length, HKV * D}, &single);
+        cpu()->attention_forward(NULL, dense(alone, length, H * D), lse, dense(q + first * H * D, length, H * D),
+                                 dense(k + first * HKV * D, length, HKV * D),
+                                 dense(v + first * HKV * D, length, HKV * D), &single);
         assert_memory_equal(alone, all + first * H * D, (size_t)(length * H * D) * 4);
     }
 }

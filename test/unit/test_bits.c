@@ -3,14 +3,16 @@
 // loops (kernels/naive.c). All compared by memcmp.
 #include "test/support/check.h"
 #include "test/support/backends.h"
+#include "test/support/pages.h"
 #include <omp.h>
 
 enum { ROWS = 257, C = 72, HEADS = 4, KV_HEADS = 2, D = 18, Q = HEADS * D, F = 136, V = 2500, LIVE = 2300 };
+enum { QK = Q + KV_HEADS * D, QKV = QK + KV_HEADS * D }; // side by side
 static const int64_t SOME_ROWS[] = {1, 2, 7, 8, 9, 16, 31, 47, 64, 65};
 
 // The inputs of every operation, ROWS rows of each; an operation reads rows first .. first + rows - 1 of them.
 static struct {
-    float *c1, *c2, *c3, *f1, *f2, *f3, *q1, *weights, *table, *norm, *cosine, *sine, *rstd, *small;
+    float *c1, *c2, *c3, *f1, *f2, *f3, *q1, *weights, *table, *norm, *cosine, *sine, *rstd, *small, *qkv;
     int32_t ids[ROWS], positions[ROWS], targets[ROWS];
 } in;
 
@@ -19,7 +21,9 @@ static void make_inputs(const Kernels *k)
     in.c1 = random_floats(ROWS * C, 1), in.c2 = random_floats(ROWS * C, 2), in.c3 = random_floats(ROWS * C, 3);
     in.f1 = random_floats(ROWS * F, 4), in.f2 = random_floats(ROWS * F, 5), in.f3 = random_floats(ROWS * F, 6);
     in.q1 = random_floats(ROWS * Q, 7), in.weights = random_floats(F * C, 8), in.table = random_floats(V * C, 9);
-    in.norm = random_floats(C, 10), in.rstd = random_floats(ROWS * HEADS, 11), in.small = random_floats(ROWS, 12);
+    in.norm = random_floats(C, 10), in.rstd = random_floats(ROWS * (HEADS + KV_HEADS), 11),
+    in.small = random_floats(ROWS, 12);
+    in.qkv = random_floats(ROWS * QKV, 13);
     in.cosine = random_floats(ROWS * D, 0), in.sine = random_floats(ROWS * D, 0);
     k->rope_table(NULL, in.cosine, in.sine, ROWS, D, 1e6);
     for (int i = 0; i < ROWS; i++) {
@@ -31,9 +35,9 @@ static void make_inputs(const Kernels *k)
 
 static Tensor rows_of(float *x, int64_t first, int64_t rows, int64_t columns)
 {
-    return (Tensor){x + first * columns, rows, columns};
+    return dense(x + first * columns, rows, columns);
 }
-static Tensor norm_of(int64_t columns) { return (Tensor){in.norm, 1, columns}; }
+static Tensor norm_of(int64_t columns) { return dense(in.norm, 1, columns); }
 static const Tensor NONE = {0};
 static float scratch[ROWS * F * 4], scratch2[V * C + ROWS * 8];
 
@@ -43,72 +47,74 @@ typedef void RowOperation(const Kernels *k, int64_t first, int64_t rows, float *
 
 static void do_matmul_forward(const Kernels *k, int64_t first, int64_t rows, float *out)
 {
-    k->matmul_forward(NULL, (Tensor){out, rows, F}, rows_of(in.c1, first, rows, C), (Tensor){in.weights, F, C}, false);
+    k->matmul_forward(NULL, dense(out, rows, F), rows_of(in.c1, first, rows, C), dense(in.weights, F, C), false);
 }
 
 static void do_matmul_with_bias(const Kernels *k, int64_t first, int64_t rows, float *out)
 {
-    k->rows_fill(NULL, (Tensor){out, rows, F}, (Tensor){in.f2, 1, F});
-    k->matmul_forward(NULL, (Tensor){out, rows, F}, rows_of(in.c1, first, rows, C), (Tensor){in.weights, F, C}, true);
+    k->rows_fill(NULL, dense(out, rows, F), dense(in.f2, 1, F));
+    k->matmul_forward(NULL, dense(out, rows, F), rows_of(in.c1, first, rows, C), dense(in.weights, F, C), true);
 }
 
 static void do_matmul_backward_input(const Kernels *k, int64_t first, int64_t rows, float *out)
 {
-    k->matmul_backward_input(NULL, (Tensor){out, rows, C}, rows_of(in.f1, first, rows, F), (Tensor){in.weights, F, C},
-                             false);
+    k->matmul_backward_input(NULL, dense(out, rows, C), rows_of(in.f1, first, rows, F), dense(in.weights, F, C), false);
 }
 
 static void do_rmsnorm_forward(const Kernels *k, int64_t first, int64_t rows, float *out)
 {
-    k->rmsnorm_forward(NULL, (Tensor){out, rows, C}, (Tensor){scratch, rows, C}, scratch2,
-                       rows_of(in.c1, first, rows, C), rows_of(in.c2, first, rows, C), norm_of(C), 1e-6f);
+    k->rmsnorm_forward(NULL, dense(out, rows, C), dense(scratch, rows, C), scratch2, rows_of(in.c1, first, rows, C),
+                       rows_of(in.c2, first, rows, C), norm_of(C), 1e-6f);
 }
 
 static void do_rmsnorm_backward(const Kernels *k, int64_t first, int64_t rows, float *out)
 {
-    k->rmsnorm_backward(NULL, (Tensor){out, rows, C}, scratch, scratch2, rows_of(in.c1, first, rows, C),
+    k->rmsnorm_backward(NULL, dense(out, rows, C), scratch, scratch2, rows_of(in.c1, first, rows, C),
                         rows_of(in.c3, first, rows, C), rows_of(in.c2, first, rows, C), norm_of(C), in.rstd + first);
 }
 
+static const Attention SHAPE = {.heads = HEADS, .kv_heads = KV_HEADS, .head_width = D};
+static Tensor k_norm(void) { return dense(in.norm + D, 1, D); }
+
 static void do_qk_norm_rope_forward(const Kernels *k, int64_t first, int64_t rows, float *out)
 {
-    k->qk_norm_rope_forward(NULL, (Tensor){out, rows, Q}, scratch2, rows_of(in.q1, first, rows, Q), norm_of(D),
-                            in.cosine, in.sine, in.positions + first, D, 1e-6f);
+    k->qk_norm_rope_forward(NULL, dense(out, rows, QK), scratch2, rows_of(in.qkv, first, rows, QKV), norm_of(D),
+                            k_norm(), in.cosine, in.sine, in.positions + first, &SHAPE, 1e-6f);
 }
 
 static void do_qk_norm_rope_backward(const Kernels *k, int64_t first, int64_t rows, float *out)
 {
-    k->qk_norm_rope_backward(NULL, (Tensor){out, rows, Q}, scratch, scratch2, rows_of(in.c1, first, rows, Q),
-                             rows_of(in.q1, first, rows, Q), norm_of(D), in.rstd + first * HEADS, in.cosine, in.sine,
-                             in.positions + first, D);
+    k->qk_norm_rope_backward(NULL, dense(out, rows, QK), scratch, scratch + D, scratch2, rows_of(in.f1, first, rows, F),
+                             rows_of(in.qkv, first, rows, QKV), norm_of(D), k_norm(),
+                             in.rstd + first * (HEADS + KV_HEADS), in.cosine, in.sine, in.positions + first, &SHAPE);
 }
 
 static void do_rope_forward(const Kernels *k, int64_t first, int64_t rows, float *out)
 {
-    k->qk_norm_rope_forward(NULL, (Tensor){out, rows, Q}, NULL, rows_of(in.q1, first, rows, Q), NONE, in.cosine,
-                            in.sine, in.positions + first, D, 0);
+    k->qk_norm_rope_forward(NULL, dense(out, rows, QK), NULL, rows_of(in.qkv, first, rows, QKV), NONE, NONE, in.cosine,
+                            in.sine, in.positions + first, &SHAPE, 0);
 }
 
 static void do_rope_backward(const Kernels *k, int64_t first, int64_t rows, float *out)
 {
-    k->qk_norm_rope_backward(NULL, (Tensor){out, rows, Q}, NULL, NULL, rows_of(in.q1, first, rows, Q), NONE, NONE, NULL,
-                             in.cosine, in.sine, in.positions + first, D);
+    k->qk_norm_rope_backward(NULL, dense(out, rows, QK), NULL, NULL, NULL, rows_of(in.qkv, first, rows, QKV), NONE,
+                             NONE, NONE, NULL, in.cosine, in.sine, in.positions + first, &SHAPE);
 }
 
 static void do_swiglu_forward(const Kernels *k, int64_t first, int64_t rows, float *out)
 {
-    k->swiglu_forward(NULL, (Tensor){out, rows, F}, rows_of(in.f1, first, rows, F), rows_of(in.f2, first, rows, F));
+    k->swiglu_forward(NULL, dense(out, rows, F), rows_of(in.f1, first, rows, F), rows_of(in.f2, first, rows, F));
 }
 
 static void do_swiglu_backward(const Kernels *k, int64_t first, int64_t rows, float *out)
 {
-    k->swiglu_backward(NULL, (Tensor){out, rows, F}, (Tensor){scratch, rows, F}, rows_of(in.f3, first, rows, F),
+    k->swiglu_backward(NULL, dense(out, rows, F), dense(scratch, rows, F), rows_of(in.f3, first, rows, F),
                        rows_of(in.f1, first, rows, F), rows_of(in.f2, first, rows, F));
 }
 
 static void do_embedding_forward(const Kernels *k, int64_t first, int64_t rows, float *out)
 {
-    k->embedding_forward(NULL, (Tensor){out, rows, C}, (Tensor){in.table, V, C}, in.ids + first);
+    k->embedding_forward(NULL, dense(out, rows, C), dense(in.table, V, C), in.ids + first);
 }
 
 static void do_head_forward(const Kernels *k, int64_t first, int64_t rows, float *out)
@@ -116,7 +122,7 @@ static void do_head_forward(const Kernels *k, int64_t first, int64_t rows, float
     float *work = allocate((size_t)k->head_workspace(rows, V, C), sizeof *work),
           *result = allocate((size_t)rows * 4, sizeof *result);
     k->head_forward(NULL, result, result + rows, result + 2 * rows, (int32_t *)(result + 3 * rows),
-                    rows_of(in.c1, first, rows, C), (Tensor){in.table, V, C}, in.targets + first, 0.7f, LIVE, work);
+                    rows_of(in.c1, first, rows, C), dense(in.table, V, C), in.targets + first, 0.7f, LIVE, work);
     for (int64_t r = 0; r < rows; r++)
         for (int i = 0; i < 4; i++)
             out[4 * r + i] = result[i * rows + r];
@@ -127,7 +133,7 @@ static void do_head_forward(const Kernels *k, int64_t first, int64_t rows, float
 static void do_head_backward(const Kernels *k, int64_t first, int64_t rows, float *out)
 {
     float *work = allocate((size_t)k->head_workspace(rows, V, C), sizeof *work);
-    k->head_backward(NULL, (Tensor){out, rows, C}, scratch2, rows_of(in.c1, first, rows, C), (Tensor){in.table, V, C},
+    k->head_backward(NULL, dense(out, rows, C), scratch2, rows_of(in.c1, first, rows, C), dense(in.table, V, C),
                      in.targets + first, 0.7f, LIVE, in.f1 + first, in.f2 + first, in.small + first, in.c2 + first,
                      work);
     free(work);
@@ -142,8 +148,8 @@ static void do_attention_forward(const Kernels *k, int64_t first, int64_t rows, 
     Attention a = {
         .sequences = 1, .heads = HEADS, .kv_heads = KV_HEADS, .head_width = D, .starts = starts, .contexts = contexts};
     int64_t T = first + rows;
-    k->attention_forward(NULL, (Tensor){result, T, Q}, lse, (Tensor){in.q1, T, Q}, (Tensor){in.f1, T, KV_HEADS * D},
-                         (Tensor){in.f2, T, KV_HEADS * D}, &a);
+    k->attention_forward(NULL, dense(result, T, Q), lse, dense(in.q1, T, Q), dense(in.f1, T, KV_HEADS * D),
+                         dense(in.f2, T, KV_HEADS * D), &a);
     memcpy(out, result + first * Q, (size_t)(rows * Q) * sizeof(float));
     free(result);
 }
@@ -164,7 +170,7 @@ static void do_head_sample(const Kernels *k, int64_t first, int64_t rows, float 
         how[r].min_p = n % 4 == 3 ? 0.02f : 0;
     }
     k->head_sample(NULL, (int32_t *)result, result + rows, result + 2 * rows, result + 3 * rows,
-                   rows_of(in.c1, first, rows, C), (Tensor){in.table, V, C}, how, LIVE, work);
+                   rows_of(in.c1, first, rows, C), dense(in.table, V, C), how, LIVE, work);
     for (int64_t r = 0; r < rows; r++)
         for (int i = 0; i < 4; i++)
             out[4 * r + i] = result[i * rows + r];
@@ -191,12 +197,12 @@ static void do_decode(const Kernels *k, int64_t first, int64_t rows, float *out)
     a.value_pages = values;
     a.page_table = table;
     a.pages_per_sequence = PAGES;
-    k->pages_write(NULL, (Tensor){in.table, LONGEST, KV}, (Tensor){in.table + LONGEST * KV, LONGEST, KV}, &a);
+    write_to_pages(k, in.table, in.table + LONGEST * KV, LONGEST, &a);
     a.sequences = rows;
     a.starts = starts;
     a.contexts = contexts;
     a.workspace = allocate((size_t)k->attention_workspace(rows, LONGEST, HEADS, D), sizeof(float));
-    k->attention_forward(NULL, (Tensor){out, rows, Q}, lse, rows_of(in.q1, first, rows, Q), NONE, NONE, &a);
+    k->attention_forward(NULL, dense(out, rows, Q), lse, rows_of(in.q1, first, rows, Q), NONE, NONE, &a);
     free(a.workspace);
     free(keys);
     free(values);
@@ -211,10 +217,10 @@ static const struct {
                       {"matmul_backward_input", do_matmul_backward_input, C},
                       {"rmsnorm_forward", do_rmsnorm_forward, C},
                       {"rmsnorm_backward", do_rmsnorm_backward, C},
-                      {"qk_norm_rope_forward", do_qk_norm_rope_forward, Q},
-                      {"qk_norm_rope_backward", do_qk_norm_rope_backward, Q},
-                      {"qk_norm_rope_forward without a norm", do_rope_forward, Q},
-                      {"qk_norm_rope_backward without a norm", do_rope_backward, Q},
+                      {"qk_norm_rope_forward", do_qk_norm_rope_forward, QK},
+                      {"qk_norm_rope_backward", do_qk_norm_rope_backward, QK},
+                      {"qk_norm_rope_forward without a norm", do_rope_forward, QK},
+                      {"qk_norm_rope_backward without a norm", do_rope_backward, QK},
                       {"swiglu_forward", do_swiglu_forward, F},
                       {"swiglu_backward", do_swiglu_backward, F},
                       {"embedding_forward", do_embedding_forward, C},
@@ -255,15 +261,16 @@ static void do_matmul_backward_weight(const Kernels *k, float *out)
 static void do_norm_weight(const Kernels *k, float *out)
 {
     memset(out, 0, C * sizeof(float));
-    k->rmsnorm_backward(NULL, (Tensor){scratch, ROWS, C}, out, scratch2, rows_of(in.c1, 0, ROWS, C), NONE,
+    k->rmsnorm_backward(NULL, dense(scratch, ROWS, C), out, scratch2, rows_of(in.c1, 0, ROWS, C), NONE,
                         rows_of(in.c2, 0, ROWS, C), norm_of(C), in.rstd);
 }
 
 static void do_qk_norm_weight(const Kernels *k, float *out)
 {
-    memset(out, 0, D * sizeof(float));
-    k->qk_norm_rope_backward(NULL, (Tensor){scratch, ROWS, Q}, out, scratch2, rows_of(in.c1, 0, ROWS, Q),
-                             rows_of(in.q1, 0, ROWS, Q), norm_of(D), in.rstd, in.cosine, in.sine, in.positions, D);
+    memset(out, 0, 2 * D * sizeof(float));
+    k->qk_norm_rope_backward(NULL, dense(scratch, ROWS, QK), out, out + D, scratch2, rows_of(in.f1, 0, ROWS, F),
+                             rows_of(in.qkv, 0, ROWS, QKV), norm_of(D), k_norm(), in.rstd, in.cosine, in.sine,
+                             in.positions, &SHAPE);
 }
 
 static void do_rows_sum(const Kernels *k, float *out)
@@ -283,8 +290,8 @@ static void do_head_weight(const Kernels *k, float *out)
 {
     float *work = allocate((size_t)k->head_workspace(ROWS, V, C), sizeof *work);
     memset(out, 0, V * C * sizeof(float));
-    k->head_backward(NULL, (Tensor){scratch, ROWS, C}, out, rows_of(in.c1, 0, ROWS, C), (Tensor){in.table, V, C},
-                     in.targets, 1, LIVE, in.f1, in.f2, in.small, NULL, work);
+    k->head_backward(NULL, dense(scratch, ROWS, C), out, rows_of(in.c1, 0, ROWS, C), dense(in.table, V, C), in.targets,
+                     1, LIVE, in.f1, in.f2, in.small, NULL, work);
     free(work);
 }
 
@@ -294,12 +301,13 @@ static void do_attention_backward(const Kernels *k, float *out)
     Attention a = {
         .sequences = 3, .heads = HEADS, .kv_heads = KV_HEADS, .head_width = D, .starts = starts, .contexts = contexts};
     int64_t KV = KV_HEADS * D;
-    Tensor q = {in.q1, ROWS, Q}, keys = {in.f1, ROWS, KV}, values = {in.f2, ROWS, KV}, result = {scratch, ROWS, Q};
+    Tensor q = dense(in.q1, ROWS, Q), keys = dense(in.f1, ROWS, KV), values = dense(in.f2, ROWS, KV),
+           result = dense(scratch, ROWS, Q);
     float *lse = scratch2, *delta = scratch2 + ROWS * HEADS;
     k->attention_forward(NULL, result, lse, q, keys, values, &a);
-    k->attention_backward(NULL, (Tensor){out, ROWS, Q}, (Tensor){out + ROWS * Q, ROWS, KV},
-                          (Tensor){out + ROWS * (Q + KV), ROWS, KV}, delta, (Tensor){in.c1, ROWS, Q}, q, keys, values,
-                          result, lse, &a);
+    k->attention_backward(NULL, dense(out, ROWS, Q), dense(out + ROWS * Q, ROWS, KV),
+                          dense(out + ROWS * (Q + KV), ROWS, KV), delta, dense(in.c1, ROWS, Q), q, keys, values, result,
+                          lse, &a);
 }
 
 static void three_adamw_steps(const Kernels *k, float *out, bool bf16_moments)
@@ -324,7 +332,7 @@ static const struct {
     int64_t count;
 } SUMS[] = {{"matmul_backward_weight", do_matmul_backward_weight, F *C},
             {"rmsnorm_backward's weight", do_norm_weight, C},
-            {"qk_norm_rope_backward's weight", do_qk_norm_weight, D},
+            {"qk_norm_rope_backward's weights", do_qk_norm_weight, 2 * D},
             {"rows_sum", do_rows_sum, F},
             {"embedding_backward", do_embedding_backward, 40 * C},
             {"head_backward's weight", do_head_weight, V *C},
@@ -449,7 +457,7 @@ static HeadResult head_in_passes(const Kernels *k, int passes, int64_t N, int64_
     int32_t *targets = allocate((size_t)room, 4);
     for (int64_t n = 0; n < N; n++)
         targets[n] = (int32_t)(n * 7919 % live);
-    Tensor input = {x, N, WIDTH}, dx = {h.dx, N, WIDTH}, weights = {w, columns, WIDTH};
+    Tensor input = dense(x, N, WIDTH), dx = dense(h.dx, N, WIDTH), weights = dense(w, columns, WIDTH);
     float *entropy = h.rows + N, *logsumexp = entropy + N;
     if (passes == 1) {
         k->head_forward_backward(NULL, h.rows, entropy, logsumexp, dx, h.dweight, input, weights, targets, live, d,
@@ -485,6 +493,62 @@ static void the_head_in_one_pass_equals_two(void **state)
         }
 }
 
+// ---- one product for what were several: the bits of each by itself
+
+static void same_columns(Tensor all, int64_t from, const float *alone, int64_t columns)
+{
+    for (int64_t t = 0; t < all.rows; t++)
+        assert_memory_equal((float *)all.data + t * all.stride + from, alone + t * columns,
+                            (size_t)columns * sizeof(float));
+}
+
+static void weights_side_by_side_give_the_bits_of_each_alone(void **state)
+{
+    enum { PARTS = 3, N = F };
+    static const int64_t rows_of_part[PARTS] = {72, 45, 19}, tokens[] = {1, 5, 40, ROWS};
+    const char *const sets[] = {"avx512", "avx2", "plain", "naive"};
+    static float all[ROWS * N], alone[ROWS * N], gradient[N * C], gradient_alone[N * C];
+    for (size_t i = 0; i < 16; i++) {
+        const Kernels *k = backend(sets[i / 4]);
+        int64_t T = tokens[i % 4];
+        if (k == NULL)
+            continue;
+        Tensor x = rows_of(in.c1, 0, T, C), y = dense(all, T, N), dy = rows_of(in.f1, 0, T, N);
+        memset(gradient, 0, sizeof gradient);
+        memset(gradient_alone, 0, sizeof gradient_alone);
+        k->matmul_forward(NULL, y, x, dense(in.weights, N, C), false);
+        k->matmul_backward_weight(NULL, gradient, dy, x, T);
+        for (int64_t part = 0, from = 0; part < PARTS; from += rows_of_part[part++]) {
+            int64_t columns = rows_of_part[part];
+            k->matmul_forward(NULL, dense(alone, T, columns), x, dense(in.weights + from * C, columns, C), false);
+            same_columns(y, from, alone, columns);
+            k->matmul_backward_weight(NULL, gradient_alone + from * C,
+                                      columns_of(dy, from, from + columns, sizeof(float)), x, T);
+        }
+        assert_memory_equal(gradient, gradient_alone, sizeof gradient);
+    }
+}
+
+static void a_product_with_swiglu_behind_it_gives_the_bits_of_three_steps(void **state)
+{
+    enum { HALF = F / 2 };
+    const char *const sets[] = {"avx512", "avx2", "plain", "naive"};
+    static float both[ROWS * F], y[ROWS * HALF], gate[ROWS * HALF], up[ROWS * HALF], expected[ROWS * HALF];
+    for (int i = 0; i < 4; i++) {
+        const Kernels *k = backend(sets[i]);
+        if (k == NULL)
+            continue;
+        Tensor x = rows_of(in.c1, 0, ROWS, C), g = dense(gate, ROWS, HALF), u = dense(up, ROWS, HALF);
+        k->matmul_swiglu_forward(NULL, dense(y, ROWS, HALF), dense(both, ROWS, F), x, dense(in.weights, F, C));
+        k->matmul_forward(NULL, g, x, dense(in.weights, HALF, C), false);
+        k->matmul_forward(NULL, u, x, dense(in.weights + HALF * C, HALF, C), false);
+        k->swiglu_forward(NULL, dense(expected, ROWS, HALF), g, u);
+        assert_memory_equal(y, expected, sizeof y);
+        same_columns(dense(both, ROWS, F), 0, gate, HALF);
+        same_columns(dense(both, ROWS, F), HALF, up, HALF);
+    }
+}
+
 static int setup(void **state)
 {
     make_inputs(kernels_open("cpu", 2));
@@ -500,6 +564,8 @@ int main(void)
         cmocka_unit_test(plain_loops_equal_vectors),
         cmocka_unit_test(the_plain_build_is_close),
         cmocka_unit_test(the_head_in_one_pass_equals_two),
+        cmocka_unit_test(weights_side_by_side_give_the_bits_of_each_alone),
+        cmocka_unit_test(a_product_with_swiglu_behind_it_gives_the_bits_of_three_steps),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }

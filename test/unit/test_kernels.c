@@ -35,14 +35,14 @@ static void swiglu_is_exact_over_the_whole_range(void **state)
         gate[i] = (float)(i - N / 2) * 0.06f;
         up[i] = 1.5f;
     }
-    cpu()->swiglu_forward(NULL, (Tensor){y, 1, N}, (Tensor){gate, 1, N}, (Tensor){up, 1, N});
+    cpu()->swiglu_forward(NULL, dense(y, 1, N), dense(gate, 1, N), dense(up, 1, N));
     for (int i = 0; i < N; i++) {
         double expected = 1.5 * (double)gate[i] / (1 + exp(-(double)gate[i]));
         assert_true(fabs(y[i] - expected) <= fabs(expected) * 0x1p-20 + 1e-36);
     }
     gate[0] = NAN;
     gate[1] = INFINITY;
-    cpu()->swiglu_forward(NULL, (Tensor){y, 1, N}, (Tensor){gate, 1, N}, (Tensor){up, 1, N});
+    cpu()->swiglu_forward(NULL, dense(y, 1, N), dense(gate, 1, N), dense(up, 1, N));
     assert_true(isnan(y[0]) && isinf(y[1])); // what is not finite is not hidden
 }
 
@@ -74,8 +74,8 @@ static void head_case_free(HeadCase *h)
 
 static void head_forward(HeadCase *h, float temperature)
 {
-    cpu()->head_forward(NULL, h->logprob, h->entropy, h->logsumexp, h->best, (Tensor){h->x, ROWS, C},
-                        (Tensor){h->w, V, C}, h->targets, temperature, LIVE, h->work);
+    cpu()->head_forward(NULL, h->logprob, h->entropy, h->logsumexp, h->best, dense(h->x, ROWS, C), dense(h->w, V, C),
+                        h->targets, temperature, LIVE, h->work);
 }
 
 // d loss / d x[r] by the formulas, in double precision; and logprob, entropy, the arg-max.
@@ -120,7 +120,7 @@ static void the_head_agrees_with_the_formulas(void **state)
         HeadCase h = head_case();
         float dx[ROWS * C], *dw = random_floats(V * C, 9), *before = random_floats(V * C, 9);
         head_forward(&h, temperatures[t]);
-        cpu()->head_backward(NULL, (Tensor){dx, ROWS, C}, dw, (Tensor){h.x, ROWS, C}, (Tensor){h.w, V, C}, h.targets,
+        cpu()->head_backward(NULL, dense(dx, ROWS, C), dw, dense(h.x, ROWS, C), dense(h.w, V, C), h.targets,
                              temperatures[t], LIVE, h.logsumexp, h.entropy, h.dlogprob, h.dentropy, h.work);
         for (int r = 0; r < ROWS; r++) {
             double logprob, entropy, expected[C];
@@ -143,8 +143,8 @@ static void the_heads_gradient_agrees_with_finite_differences_of_its_own_loss(vo
     HeadCase h = head_case();
     float dx[ROWS * C], *dw = allocate(V * C, 4);
     head_forward(&h, 0.8f);
-    cpu()->head_backward(NULL, (Tensor){dx, ROWS, C}, dw, (Tensor){h.x, ROWS, C}, (Tensor){h.w, V, C}, h.targets, 0.8f,
-                         LIVE, h.logsumexp, h.entropy, h.dlogprob, h.dentropy, h.work);
+    cpu()->head_backward(NULL, dense(dx, ROWS, C), dw, dense(h.x, ROWS, C), dense(h.w, V, C), h.targets, 0.8f, LIVE,
+                         h.logsumexp, h.entropy, h.dlogprob, h.dentropy, h.work);
     for (int i = 0; i < 8; i++) { // rows of w around the targets; loss = Σ dlogprob·logprob + dentropy·entropy
         int64_t at = h.targets[i % ROWS] * C + i;
         double loss[2];
@@ -171,7 +171,7 @@ static void the_embeddings_gradient_adds_tokens_in_order(void **state)
     int32_t scratch[10];
     fill_random(dy, 100, 5);
     table[3 * 20] = 0.5f;
-    cpu()->embedding_backward(NULL, table, (Tensor){dy, 5, 20}, ids, scratch);
+    cpu()->embedding_backward(NULL, table, dense(dy, 5, 20), ids, scratch);
     assert_true(table[3 * 20] == 0.5f + ((dy[0] + dy[2 * 20]) + dy[3 * 20]));
     assert_memory_equal(table + 20, dy + 20, 20 * sizeof(float));
     for (int c = 0; c < 20; c++)

@@ -22,11 +22,11 @@ static void run(const Kernels *k, Form form, float *out, int64_t T, int64_t N, i
                 bool add)
 {
     if (form == FORWARD)
-        k->matmul_forward(NULL, (Tensor){out, T, N}, (Tensor){x, T, K}, (Tensor){w, N, K}, add);
+        k->matmul_forward(NULL, dense(out, T, N), dense(x, T, K), dense(w, N, K), add);
     else if (form == INPUT)
-        k->matmul_backward_input(NULL, (Tensor){out, T, K}, (Tensor){dy, T, N}, (Tensor){w, N, K}, add);
+        k->matmul_backward_input(NULL, dense(out, T, K), dense(dy, T, N), dense(w, N, K), add);
     else
-        k->matmul_backward_weight(NULL, out, (Tensor){dy, T, N}, (Tensor){x, T, K}, T);
+        k->matmul_backward_weight(NULL, out, dense(dy, T, N), dense(x, T, K), T);
 }
 
 typedef struct Case {
@@ -92,8 +92,8 @@ static void nothing_to_sum_gives_zero(void **state)
 {
     const Kernels *k = kernels_open("cpu", 2);
     float y[6] = {1, 2, 3, 4, 5, 6}, nothing[1] = {0}, dw[6] = {1, 2, 3, 4, 5, 6};
-    k->matmul_forward(NULL, (Tensor){y, 2, 3}, (Tensor){nothing, 2, 0}, (Tensor){nothing, 3, 0}, false);
-    k->matmul_backward_weight(NULL, dw, (Tensor){nothing, 0, 2}, (Tensor){nothing, 0, 3}, 0);
+    k->matmul_forward(NULL, dense(y, 2, 3), dense(nothing, 2, 0), dense(nothing, 3, 0), false);
+    k->matmul_backward_weight(NULL, dw, dense(nothing, 0, 2), dense(nothing, 0, 3), 0);
     for (int i = 0; i < 6; i++) {
         assert_true(y[i] == 0);
         assert_true(dw[i] == (float)(i + 1));

@@ -3,6 +3,7 @@
 // compared, by its bits.
 #include "test/support/check.h"
 #include "test/support/backends.h"
+#include "test/support/pages.h"
 
 enum { CASES = 40, ROOM = 1 << 20 };
 
@@ -32,7 +33,7 @@ static float *input(Case *c, int64_t count)
 }
 static Tensor input_tensor(Case *c, int64_t rows, int64_t columns)
 {
-    return (Tensor){input(c, rows * columns), rows, columns};
+    return dense(input(c, rows * columns), rows, columns);
 }
 
 // Filled with numbers, so that what an operation adds to, and what it must not touch, is compared too.
@@ -46,8 +47,17 @@ static float *made(Case *c, int64_t count)
 }
 static Tensor made_tensor(Case *c, int64_t rows, int64_t columns)
 {
-    return (Tensor){made(c, rows * columns), rows, columns};
+    return dense(made(c, rows * columns), rows, columns);
 }
+
+// Columns of a wider array, somewhere inside it
+static Tensor inside(Case *c, Tensor (*make)(Case *, int64_t, int64_t), int64_t rows, int64_t columns)
+{
+    int64_t before = drawn(c, 0, 5), behind = drawn(c, 0, 5);
+    return columns_of(make(c, rows, before + columns + behind), before, before + columns, sizeof(float));
+}
+static Tensor input_columns(Case *c, int64_t rows, int64_t columns) { return inside(c, input_tensor, rows, columns); }
+static Tensor made_columns(Case *c, int64_t rows, int64_t columns) { return inside(c, made_tensor, rows, columns); }
 
 static float *scratch(void)
 {
@@ -71,48 +81,60 @@ static void rows_and_embedding(Case *c)
     c->k->embedding_forward(NULL, y, table, ids);
     c->k->embedding_backward(NULL, made(c, V * C), dy, ids, (int32_t *)scratch());
     c->k->rows_gather(NULL, made_tensor(c, T, C), table, ids);
-    c->k->rows_sum(NULL, made(c, C), scratch(), dy);
-    c->k->rows_fill(NULL, made_tensor(c, T, C), (Tensor){table.data, 1, C});
+    c->k->rows_sum(NULL, made(c, C), scratch(), input_columns(c, T, C));
+    c->k->rows_fill(NULL, made_columns(c, T, C), dense(table.data, 1, C));
     c->k->accumulate(NULL, y.data, dy.data, T * C);
     c->k->square_sums(NULL, made(c, ceil_divide(T * C, SQUARES_BLOCK)), dy.data, T * C);
     for (int64_t t = 0; t < T; t++)
         ids[t] = (int32_t)(2 * t);
     c->k->rows_scatter(NULL, made_tensor(c, 2 * T, C), dy, ids);
-    Tensor gate = input_tensor(c, T, C), up = input_tensor(c, T, C), dgate = made_tensor(c, T, C),
-           dup = made_tensor(c, T, C);
-    for (int64_t i = 0; i < T * C; i++)
-        ((float *)gate.data)[i] *= 100; // as far as exp goes
+    Tensor gate = input_columns(c, T, C), up = input_columns(c, T, C), dgate = made_columns(c, T, C),
+           dup = made_columns(c, T, C);
+    for (int64_t t = 0; t < T; t++)
+        for (int64_t i = 0; i < C; i++)
+            ((float *)gate.data)[t * gate.stride + i] *= 100; // as far as exp goes
     c->k->swiglu_forward(NULL, made_tensor(c, T, C), gate, up);
     c->k->swiglu_backward(NULL, dgate, dup, dy, gate, up);
 }
 
 static void norms(Case *c)
 {
-    int64_t T = drawn(c, 1, 300), C = drawn(c, 1, 70), heads = drawn(c, 1, 5), D = 2 * drawn(c, 1, 20);
+    int64_t T = drawn(c, 1, 300), C = drawn(c, 1, 70);
     Tensor x = input_tensor(c, T, C), residual = input_tensor(c, T, C), dy = input_tensor(c, T, C), none = {0};
     Tensor weight = input_tensor(c, 1, C), sum = made_tensor(c, T, C), dx = made_tensor(c, T, C);
     float *rstd = made(c, T);
     c->k->rmsnorm_forward(NULL, made_tensor(c, T, C), sum, rstd, x, drawn(c, 0, 1) ? residual : none, weight, 1e-6f);
     c->k->rmsnorm_backward(NULL, dx, made(c, C), scratch(), dy, drawn(c, 0, 1) ? dx : none, x, weight, rstd);
+}
+
+static void heads(Case *c)
+{
+    int64_t T = drawn(c, 1, 300), H = drawn(c, 0, 5), Hkv = drawn(c, H == 0, 3), all = H + Hkv, D = 2 * drawn(c, 1, 20);
     int32_t *positions = drawn_ids(c, T, 99);
-    Tensor heads_x = input_tensor(c, T, heads * D), turned = made_tensor(c, T, heads * D),
-           d = made_tensor(c, T, heads * D);
-    Tensor head_norm = drawn(c, 0, 2) ? input_tensor(c, 1, D) : none;
-    float *cosine = made(c, 99 * D / 2), *sine = made(c, 99 * D / 2), *head_rstd = made(c, T * heads);
+    Attention a = {.heads = H, .kv_heads = Hkv, .head_width = D};
+    bool norm = drawn(c, 0, 2) != 0;
+    Tensor x = input_columns(c, T, (all + Hkv) * D), y = made_columns(c, T, all * D), d = made_columns(c, T, all * D);
+    Tensor none = {0}, q_norm = norm ? input_tensor(c, 1, D) : none, k_norm = norm ? input_tensor(c, 1, D) : none;
+    float *cosine = made(c, 99 * D / 2), *sine = made(c, 99 * D / 2), *rstd = made(c, T * all);
     c->k->rope_table(NULL, cosine, sine, 99, D, 1e4);
-    c->k->qk_norm_rope_forward(NULL, turned, head_rstd, heads_x, head_norm, cosine, sine, positions, D, 1e-6f);
-    c->k->qk_norm_rope_backward(NULL, d, made(c, D), scratch(), drawn(c, 0, 1) ? d : turned, heads_x, head_norm,
-                                head_rstd, cosine, sine, positions, D);
+    c->k->qk_norm_rope_forward(NULL, y, rstd, x, q_norm, k_norm, cosine, sine, positions, &a, 1e-6f);
+    c->k->qk_norm_rope_backward(NULL, d, made(c, D), made(c, D), scratch(), drawn(c, 0, 1) ? d : y, x, q_norm, k_norm,
+                                rstd, cosine, sine, positions, &a);
+    if (norm)
+        return;
+    Tensor in_place = made_columns(c, T, (all + Hkv) * D);
+    c->k->qk_norm_rope_forward(NULL, in_place, NULL, in_place, none, none, cosine, sine, positions, &a, 0);
 }
 
 static void products(Case *c)
 {
     int64_t T = drawn(c, 1, 70), N = drawn(c, 1, 90), K = drawn(c, 1, 90);
     bool add = drawn(c, 0, 1) != 0;
-    Tensor x = input_tensor(c, T, K), w = input_tensor(c, N, K), dy = input_tensor(c, T, N);
-    c->k->matmul_forward(NULL, made_tensor(c, T, N), x, w, add);
-    c->k->matmul_backward_input(NULL, made_tensor(c, T, K), dy, w, add);
+    Tensor x = input_columns(c, T, K), w = input_tensor(c, N, K), dy = input_columns(c, T, N);
+    c->k->matmul_forward(NULL, made_columns(c, T, N), x, w, add);
+    c->k->matmul_backward_input(NULL, made_columns(c, T, K), dy, w, add);
     c->k->matmul_backward_weight(NULL, made(c, N * K), dy, x, T);
+    c->k->matmul_swiglu_forward(NULL, made_tensor(c, T, N), made_tensor(c, T, 2 * N), x, input_tensor(c, 2 * N, K));
 }
 
 static void attention(Case *c)
@@ -136,12 +158,13 @@ static void attention(Case *c)
     } else {
         memset(contexts, 0, sizeof contexts);
     }
-    Tensor q = input_tensor(c, T, H * D), k = input_tensor(c, T, Hkv * D), v = input_tensor(c, T, Hkv * D);
-    Tensor dout = input_tensor(c, T, H * D), out = made_tensor(c, T, H * D), dq = made_tensor(c, T, H * D);
-    Tensor dk = made_tensor(c, T, Hkv * D), dv = made_tensor(c, T, Hkv * D);
+    Tensor q = input_columns(c, T, H * D), k = input_columns(c, T, Hkv * D), v = input_columns(c, T, Hkv * D);
+    Tensor dout = input_tensor(c, T, H * D), out = made_tensor(c, T, H * D), dq = made_columns(c, T, H * D);
+    Tensor dk = made_columns(c, T, Hkv * D), dv = made_columns(c, T, Hkv * D);
     float *logsumexp = made(c, T * H), *delta = made(c, T * H);
-    for (int64_t i = 0; i < T * H * D; i++)
-        ((float *)q.data)[i] *= 8; // so that some keys have nearly all of the weight
+    for (int64_t t = 0; t < T; t++)
+        for (int64_t i = 0; i < H * D; i++)
+            ((float *)q.data)[t * q.stride + i] *= 8; // so that some keys have nearly all of the weight
     c->k->attention_forward(NULL, out, logsumexp, q, k, v, &a);
     c->k->attention_backward(NULL, dq, dk, dv, delta, dout, q, k, v, out, logsumexp, &a);
 }
@@ -163,17 +186,17 @@ static void pages(Case *c)
     a.value_pages = c->k->allocate((size_t)((per_sequence + 1) * elements) * sizeof(float));
     a.workspace = c->k->allocate((size_t)c->k->attention_workspace(1, length, H, D) * sizeof(float));
     float *k = input(c, length * Hkv * D), *v = input(c, length * Hkv * D);
-    c->k->pages_write(NULL, (Tensor){k, cut, Hkv * D}, (Tensor){v, cut, Hkv * D}, &a);
+    write_to_pages(c->k, k, v, cut, &a);
     starts[1] = (int32_t)(length - cut);
     contexts[0] = (int32_t)cut;
     int64_t rest = cut * Hkv * D;
-    c->k->pages_write(NULL, (Tensor){k + rest, length - cut, Hkv * D}, (Tensor){v + rest, length - cut, Hkv * D}, &a);
+    write_to_pages(c->k, k + rest, v + rest, length - cut, &a);
     c->k->pages_copy(NULL, a.key_pages, elements, copied, 1);
     table[per_sequence - 1] = copied[1]; // page 0, which is the last one's, by its copy
     starts[1] = (int32_t)news;
     contexts[0] = (int32_t)(length - news);
     c->k->pages_copy(NULL, a.value_pages, elements, copied, 1);
-    c->k->attention_forward(NULL, made_tensor(c, news, H * D), made(c, news * H), input_tensor(c, news, H * D),
+    c->k->attention_forward(NULL, made_tensor(c, news, H * D), made(c, news * H), input_columns(c, news, H * D),
                             (Tensor){0}, (Tensor){0}, &a);
     c->k->release(a.key_pages);
     c->k->release(a.value_pages);
@@ -197,7 +220,8 @@ static void shared_pages(Case *c)
     a.key_pages = c->k->allocate(elements * sizeof(float));
     a.value_pages = c->k->allocate(elements * sizeof(float));
     a.workspace = c->k->allocate((size_t)c->k->attention_workspace(S, PAGES * KEY_BLOCK, H, D) * sizeof(float));
-    c->k->pages_write(NULL, input_tensor(c, length, Hkv * D), input_tensor(c, length, Hkv * D), &a);
+    float *keys = input(c, length * Hkv * D);
+    write_to_pages(c->k, keys, input(c, length * Hkv * D), length, &a);
     int64_t least = drawn(c, 0, length - 300);
     for (int s = 0; s < S; s++) {
         starts[s + 1] = s + 1;
@@ -210,7 +234,7 @@ static void shared_pages(Case *c)
     a.shared_pages = shared;
     a.shared_until = until;
     kernels_open("cpu", 1); // one thread always listens
-    c->k->attention_forward(NULL, made_tensor(c, S, H * D), made(c, S * H), input_tensor(c, S, H * D), (Tensor){0},
+    c->k->attention_forward(NULL, made_tensor(c, S, H * D), made(c, S * H), input_columns(c, S, H * D), (Tensor){0},
                             (Tensor){0}, &a);
     kernels_open("cpu", 0);
     c->k->release(a.key_pages);
@@ -279,6 +303,7 @@ static const struct {
     void (*run)(Case *c);
 } OPERATIONS[] = {{"rows, embedding, SwiGLU", rows_and_embedding},
                   {"norms", norms},
+                  {"heads", heads},
                   {"products", products},
                   {"attention", attention},
                   {"pages", pages},

@@ -44,8 +44,8 @@ static void sample(const Kernels *k, Draws *d, const SampleRow how[ROWS], int64_
         memcpy(x + r * C, hidden, C * sizeof(float));
     float *work = allocate((size_t)k->sample_workspace(ROWS, V), sizeof *work);
     assert_non_null(work);
-    k->head_sample(NULL, d->token, d->logprob, d->processed, d->entropy, (Tensor){x, ROWS, C}, (Tensor){weights, V, C},
-                   how, n_live, work);
+    k->head_sample(NULL, d->token, d->logprob, d->processed, d->entropy, dense(x, ROWS, C), dense(weights, V, C), how,
+                   n_live, work);
     free(work);
 }
 
@@ -215,8 +215,8 @@ static void its_logprob_is_the_heads_to_the_bit(void **state)
     for (int t = 0; t < 3; t++) {
         name_draws(how, &(Setting){"", temperatures[t], 40, 0.9f, 0}, 0);
         sample(k, &draws, how, LIVE);
-        k->head_forward(NULL, logprob, entropy, logsumexp, NULL, (Tensor){x, ROWS, C}, (Tensor){weights, V, C},
-                        draws.token, temperatures[t], LIVE, work);
+        k->head_forward(NULL, logprob, entropy, logsumexp, NULL, dense(x, ROWS, C), dense(weights, V, C), draws.token,
+                        temperatures[t], LIVE, work);
         assert_memory_equal(logprob, draws.logprob, sizeof logprob);
         assert_memory_equal(entropy, draws.entropy, sizeof entropy);
     }
