@@ -110,11 +110,11 @@ static void add_rows(const Maker &m)
     });
 }
 
-// A bias under the product that makes q, and its gradient
+// A bias under the product that makes q, k and v, and its gradient
 static void add_bias(const Maker &m)
 {
     const Kernels *k = m.k;
-    int64_t T = m.T, N = m.z.H * m.z.D;
+    int64_t T = m.T, N = (m.z.H + 2 * m.z.Hkv) * m.z.D;
     std::string shape = text({{"T", T}, {"N", N}});
     double all = (double)(T * N) * m.e;
     m.add("rows_fill", shape, all + (double)N * m.e, 0, [=](Memory &a) {
@@ -169,26 +169,31 @@ static void add_rmsnorm_backward(const Maker &m)
     });
 }
 
-static void add_qk_norm_rope(const Maker &m, const char *name, int64_t h)
+// Of rows in which v lies behind q and k, as one product leaves them
+static void add_qk_norm_rope(const Maker &m)
 {
     const Kernels *k = m.k;
-    int64_t T = m.T, D = m.z.D, W = h * D;
-    std::string shape = name + (" " + text({{"T", T}, {"h", h}, {"D", D}}));
+    int64_t T = m.T, D = m.z.D, h = m.z.H + m.z.Hkv, W = h * D, all = W + m.z.Hkv * D;
+    std::string shape = text({{"T", T}, {"H", m.z.H}, {"Hkv", m.z.Hkv}, {"D", D}});
+    Attention who = {};
+    who.heads = m.z.H, who.kv_heads = m.z.Hkv, who.head_width = D;
     double rows = (double)(T * W) * m.e, sums = 4.0 * (double)(T * h), tables = (double)T * (4 + 4.0 * (double)D);
     m.add("qk_norm_rope_forward", shape, 2 * rows + sums + tables, 0, [=](Memory &a) {
-        Tensor y = a.empty(T, W), x = a.tensor(T, W, NORMAL), w = a.tensor(1, D, NORMAL);
+        Tensor y = a.empty(T, W), x = a.tensor(T, all, NORMAL), w = a.tensor(1, D, NORMAL);
         float *rstd = a.empty_floats(T * h), *cosine = a.floats(T * D / 2, NORMAL), *sine = a.floats(T * D / 2, NORMAL);
         int32_t *at = a.copy(multiples(T, 1));
-        return work(y, [=] { k->qk_norm_rope_forward(NULL, y, rstd, x, w, cosine, sine, at, D, 1e-6f); });
+        return work(y, [=] { k->qk_norm_rope_forward(NULL, y, rstd, x, w, w, cosine, sine, at, &who, 1e-6f); });
     });
     m.add("qk_norm_rope_backward", shape, 3 * rows + sums + tables, 0, [=](Memory &a) {
-        Tensor dx = a.empty(T, W), dy = a.tensor(T, W, NORMAL), x = a.tensor(T, W, NORMAL), w = a.tensor(1, D, NORMAL);
-        float *dweight = a.floats(D, NORMAL), *partial = a.empty_floats(partial_floats(T, W));
+        Tensor dx = a.tensor(T, all, NORMAL), x = a.tensor(T, all, NORMAL), w = a.tensor(1, D, NORMAL);
+        float *dweight = a.floats(2 * D, NORMAL), *partial = a.empty_floats(partial_floats(T, W));
         float *rstd = a.floats(T * h, POSITIVE), *cosine = a.floats(T * D / 2, NORMAL),
               *sine = a.floats(T * D / 2, NORMAL);
         int32_t *at = a.copy(multiples(T, 1));
-        return work(dx,
-                    [=] { k->qk_norm_rope_backward(NULL, dx, dweight, partial, dy, x, w, rstd, cosine, sine, at, D); });
+        return work(dweight, 2 * D, [=] {
+            k->qk_norm_rope_backward(NULL, dx, dweight, dweight + D, partial, dx, x, w, w, rstd, cosine, sine, at,
+                                     &who);
+        });
     });
 }
 
@@ -200,17 +205,19 @@ static void add_swiglu(const Maker &m)
     std::string shape = text({{"T", T}, {"F", F}});
     double rows = (double)(T * F) * m.e;
     m.add("swiglu_forward", shape, 3 * rows, 0, [=](Memory &a) {
-        Tensor y = a.empty(T, F), gate = a.tensor(T, F, NORMAL), up = a.tensor(T, F, NORMAL);
+        Tensor y = a.empty(T, F), both = a.tensor(T, 2 * F, NORMAL);
+        Tensor gate = columns_of(both, 0, F, k->activation_size), up = columns_of(both, F, 2 * F, k->activation_size);
         Work it = work(y, [=] { k->swiglu_forward(NULL, y, gate, up); });
+        void *plain_up = (char *)both.data + (size_t)(T * F) * k->activation_size; // an array behind the other
         if (plain)
             it.peers.push_back(
-                {"plain", PLAIN_REPEATS, [=] { return plain_swiglu(NULL, y.data, gate.data, up.data, T * F); }});
+                {"plain", PLAIN_REPEATS, [=] { return plain_swiglu(NULL, y.data, both.data, plain_up, T * F); }});
         return it;
     });
     m.add("swiglu_backward", shape, 5 * rows, 0, [=](Memory &a) {
-        Tensor dgate = a.empty(T, F), dup = a.empty(T, F), dy = a.tensor(T, F, NORMAL);
-        Tensor gate = a.tensor(T, F, NORMAL), up = a.tensor(T, F, NORMAL);
-        return work(dgate, [=] { k->swiglu_backward(NULL, dgate, dup, dy, gate, up); });
+        Tensor both = a.tensor(T, 2 * F, NORMAL), dy = a.tensor(T, F, NORMAL); // in place, as in a step
+        Tensor gate = columns_of(both, 0, F, k->activation_size), up = columns_of(both, F, 2 * F, k->activation_size);
+        return work(both, [=] { k->swiglu_backward(NULL, gate, up, dy, gate, up); });
     });
 }
 
@@ -273,24 +280,23 @@ static void add_few_rows(const Maker &m, int64_t rows)
     add_matmul_forward(m, "o_proj", rows, C, Q, false);
     add_matmul_forward(m, "gate_up_proj", rows, 2 * F, C, false);
     add_matmul_forward(m, "down_proj", rows, C, F, false);
-    std::string shape = text({{"T", rows}, {"F", F}, {"C", C}});
-    double bytes = (double)(rows * C + rows * F + 2 * F * C) * m.e;
-    m.add("matmul_swiglu_forward", shape, bytes, 4.0 * (double)rows * (double)(F * C), [=](Memory &a) {
-        Tensor x = a.tensor(rows, C, NORMAL), w = a.tensor(2 * F, C, SMALL), y = a.empty(rows, F);
-        Tensor gate = a.empty(rows, F), up = a.empty(rows, F), w_gate = {w.data, F, C},
-               w_up = {(char *)w.data + (size_t)(F * C * (int64_t)m.e), F, C};
-        const Kernels *k = m.k;
+}
+
+static void add_matmul_swiglu(const Maker &m, int64_t T)
+{
+    const Kernels *k = m.k;
+    int64_t C = m.z.C, F = m.z.F;
+    size_t e = (size_t)m.e;
+    double bytes = (double)(T * C + 3 * T * F + 2 * F * C) * m.e, flops = 4.0 * (double)T * (double)(F * C);
+    m.add("matmul_swiglu_forward", text({{"T", T}, {"F", F}, {"C", C}}), bytes, flops, [=](Memory &a) {
+        Tensor y = a.empty(T, F), both = a.empty(T, 2 * F), x = a.tensor(T, C, NORMAL), w = a.tensor(2 * F, C, SMALL);
         auto apart = [=] {
-            k->matmul_forward(NULL, gate, x, w_gate, false);
-            k->matmul_forward(NULL, up, x, w_up, false);
-            k->swiglu_forward(NULL, y, gate, up);
+            k->matmul_forward(NULL, both, x, w, false);
+            k->swiglu_forward(NULL, y, columns_of(both, 0, F, e), columns_of(both, F, 2 * F, e));
         };
-        auto fused = [=] {
-            const Product p = {MATMUL_FORWARD, rows, F, C, x.data, w.data, y.data, C, C, F, false, false};
-            if (!hopper_few_rows_swiglu(NULL, &p))
-                apart();
-        };
-        return Work{fused, y.data, rows * F, false, {{"apart", LIBRARY_REPEATS, [=] { return apart(), true; }}}};
+        Work it = work(y, [=] { k->matmul_swiglu_forward(NULL, y, both, x, w); });
+        it.peers.push_back({"apart", LIBRARY_REPEATS, [=] { return apart(), true; }});
+        return it;
     });
 }
 
@@ -300,13 +306,16 @@ static void add_matmuls(const Maker &m, const std::vector<int64_t> &few_rows)
     const struct {
         const char *name;
         int64_t N, K;
-    } weights[] = {{"q_proj", Q, C}, {"k_proj", KV, C}, {"o_proj", C, Q}, {"gate_proj", F, C}, {"down_proj", C, F}};
+    } weights[] = {{"qkv_proj", Q + 2 * KV, C}, {"o_proj", C, Q}, {"gate_up_proj", 2 * F, C}, {"down_proj", C, F}};
     for (auto &w : weights) {
-        add_matmul_forward(m, w.name, m.T, w.N, w.K, m.plain && w.N == F);
+        add_matmul_forward(m, w.name, m.T, w.N, w.K, m.plain && w.N == 2 * F);
         add_matmul_backward(m, w.name, m.T, w.N, w.K);
     }
     for (int64_t rows : few_rows)
         add_few_rows(m, rows);
+    add_matmul_swiglu(m, m.T);
+    for (int64_t rows : few_rows)
+        add_matmul_swiglu(m, rows);
 }
 
 // ---- attention
@@ -317,13 +326,15 @@ struct AttentionArrays {
     Attention who;
 };
 
-static AttentionArrays attention_arrays(Memory &a, const Sizes &z, int64_t documents, int64_t length)
+static AttentionArrays attention_arrays(Memory &a, const Kernels *k, const Sizes &z, int64_t documents, int64_t length)
 {
     int64_t T = documents * length;
     AttentionArrays x = {};
-    x.q = a.tensor(T, z.H * z.D, NORMAL);
-    x.k = a.tensor(T, z.Hkv * z.D, NORMAL);
-    x.v = a.tensor(T, z.Hkv * z.D, NORMAL);
+    int64_t Q = z.H * z.D, K = Q + z.Hkv * z.D, all = K + z.Hkv * z.D; // side by side, as one product leaves them
+    Tensor qkv = a.tensor(T, all, NORMAL);
+    x.q = columns_of(qkv, 0, Q, k->activation_size);
+    x.k = columns_of(qkv, Q, K, k->activation_size);
+    x.v = columns_of(qkv, K, all, k->activation_size);
     x.out = a.empty(T, z.H * z.D);
     x.logsumexp = a.empty_floats(T * z.H);
     x.who.sequences = documents;
@@ -356,7 +367,7 @@ static void add_attention(const Maker &m, int64_t documents, int64_t length)
         (double)documents * (double)length * (double)(length + 1) * (double)Q; // 2 · Q · half of the square
     double rows = (double)(T * Q) * m.e, kv = (double)(T * KV) * m.e, sums = 4.0 * (double)(T * z.H);
     m.add("attention_forward", shape, 2 * rows + 2 * kv + sums, 2 * product, [=](Memory &a) {
-        AttentionArrays x = attention_arrays(a, z, documents, length);
+        AttentionArrays x = attention_arrays(a, k, z, documents, length);
         Work it = work(x.out, [=] { k->attention_forward(NULL, x.out, x.logsumexp, x.q, x.k, x.v, &x.who); });
         it.peers.push_back(by_mma("DEREASON_ATTENTION", it.run));
         if (plain)
@@ -366,12 +377,14 @@ static void add_attention(const Maker &m, int64_t documents, int64_t length)
         return it;
     });
     m.add("attention_backward", shape, 4 * rows + 4 * kv + sums, 5 * product, [=](Memory &a) {
-        AttentionArrays x = attention_arrays(a, z, documents, length);
-        Tensor dout = a.tensor(T, Q, NORMAL), dq = a.empty(T, Q), dk = a.empty(T, KV), dv = a.empty(T, KV);
+        AttentionArrays x = attention_arrays(a, k, z, documents, length);
+        Tensor dout = a.tensor(T, Q, NORMAL), all = a.empty(T, Q + 2 * KV);
+        Tensor dq = columns_of(all, 0, Q, k->activation_size), dk = columns_of(all, Q, Q + KV, k->activation_size),
+               dv = columns_of(all, Q + KV, Q + 2 * KV, k->activation_size);
         float *delta = a.empty_floats(T * z.H);
         k->attention_forward(NULL, x.out, x.logsumexp, x.q, x.k, x.v, &x.who);
         lend_workspace(&x.who, a, z, T);
-        Work it = work(dq, [=] {
+        Work it = work(all, [=] {
             k->attention_backward(NULL, dq, dk, dv, delta, dout, x.q, x.k, x.v, x.out, x.logsumexp, &x.who);
         });
         it.peers.push_back(by_mma("DEREASON_ATTENTION", it.run));
@@ -506,10 +519,15 @@ static void add_decoding(const Maker &m, int64_t sequences, int64_t context)
         it.peers.push_back(by_mma("DEREASON_ATTENTION", it.run));
         return it;
     });
-    m.add("pages_write", shape, 2 * fresh, 0, [=](Memory &a) {
+    double tables = (double)S * (4 + 4.0 * (double)z.D);
+    m.add("qk_norm_rope_forward", "to pages, " + shape, 2 * (rows + fresh) + tables, 0, [=](Memory &a) {
         Attention who = attention_in_pages(a, maker, S, context, 0);
-        Tensor key = a.tensor(S, KV, NORMAL), value = a.tensor(S, KV, NORMAL), first = {who.key_pages, 1, KV};
-        return work(first, [=] { k->pages_write(NULL, key, value, &who); });
+        Tensor y = a.empty(S, Q + KV), x = a.tensor(S, Q + 2 * KV, NORMAL), w = a.tensor(1, z.D, NORMAL);
+        float *rstd = a.empty_floats(S * (z.H + z.Hkv)), *cosine = a.floats(S * z.D / 2, NORMAL),
+              *sine = a.floats(S * z.D / 2, NORMAL);
+        int32_t *at = a.copy(multiples(S, 1));
+        Tensor first = dense(y.data, 1, Q);
+        return work(first, [=] { k->qk_norm_rope_forward(NULL, y, rstd, x, w, w, cosine, sine, at, &who, 1e-6f); });
     });
 }
 
@@ -579,8 +597,7 @@ std::vector<Case> bench_cases(const Kernels *kernels, const Sizes &z, const Exte
     add_bias(m);
     add_rmsnorm_forward(m);
     add_rmsnorm_backward(m);
-    add_qk_norm_rope(m, "q", z.H);
-    add_qk_norm_rope(m, "k", z.Hkv);
+    add_qk_norm_rope(m);
     add_swiglu(m);
     add_matmuls(m, extent.few_rows);
     for (auto &documents : extent.documents)

@@ -122,7 +122,7 @@ def rows(bench, model, T):
 
 def matmuls(bench, model, T):
     C, H, Hkv, D, width, V = MODELS[model]
-    weights = (("q_proj", H * D, C), ("k_proj", Hkv * D, C), ("o_proj", C, H * D), ("gate_proj", width, C),
+    weights = (("qkv_proj", (H + 2 * Hkv) * D, C), ("o_proj", C, H * D), ("gate_up_proj", 2 * width, C),
                ("down_proj", C, width))
     for name, N, K in weights:
         shape = f"{name} T={T} N={N} K={K}"
