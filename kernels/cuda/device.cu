@@ -297,7 +297,10 @@ void device_stream_wait(Stream *s, Event *e)
 
 static cudaStream_t taken_from; // while a graph is taken down
 
-bool device_takes_graph(Stream *s) { return taken_from != NULL && taken_from == stream_of(s); }
+bool device_launches_early(Stream *s)
+{
+    return taken_from != NULL && taken_from == stream_of(s) && device_major() >= 9;
+}
 
 bool device_graph_begin(Stream *s)
 {

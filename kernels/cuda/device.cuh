@@ -33,15 +33,16 @@ template <typename T> inline T *dynamic_shared() { return (T *)simt_dynamic_shar
 #endif
 
 // A kernel that is launched early (programmatic dependent launch, Hopper) begins while those in front of it in the
-// stream still run, and waits for them by dependency_wait() (ptx_hopper.cuh). So:
+// stream still run, and waits for them by dependency_wait() (ptx.cuh). So:
 //   - before a thread has waited it writes nothing to the device's memory, and reads only what no kernel of the same
 //     graph writes: weights;
 //   - every block waits, even one that needs nothing from the kernel in front: that it has ended tells the next one
 //     that everything before has, too;
-//   - it happens only while a graph is taken down (device_takes_graph), whose operations write no weight. So none of
-//     them begins before an optimizer's step, or an upload, is through.
+//   - it happens only while a graph is taken down, whose operations write no weight. So none of them begins before an
+//     optimizer's step, or an upload, is through.
 // SIMT's race build knows the first two rules, and names the access, or the kernel, that breaks one.
-bool device_takes_graph(Stream *s);
+// A kernel in front of an early one says by dependents_may_begin() from when on that may take the room it has left.
+bool device_launches_early(Stream *s); // a graph is taken down from the stream, and the card can
 
 // launch(stream, grid, block, bytes of dynamic shared memory, kernel, arguments...). An empty grid launches nothing.
 template <typename... Parameters, typename... Arguments>

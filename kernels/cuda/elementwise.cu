@@ -229,6 +229,8 @@ __device__ inline int64_t swiglu_column() { return ((int64_t)blockIdx.y * blockD
 
 static __global__ void __launch_bounds__(BLOCK) swiglu_forward_kernel(element *y, GateUp x, int64_t F)
 {
+    dependents_may_begin();
+    dependency_wait();
     int64_t c = swiglu_column(), row = blockIdx.x;
     if (c >= F)
         return;
@@ -266,8 +268,8 @@ void swiglu_forward(Stream *s, Tensor y, Tensor gate, Tensor up)
 {
     int64_t F = y.columns;
     assert(F % LANES == 0 && is_dense(y));
-    launch(s, dim3(y.rows, swiglu_parts(F)), swiglu_threads(F), 0, swiglu_forward_kernel, elements(y),
-           gate_up(gate, up), F);
+    launch_early_if(device_launches_early(s), s, dim3(y.rows, swiglu_parts(F)), swiglu_threads(F), 0,
+                    swiglu_forward_kernel, elements(y), gate_up(gate, up), F);
 }
 
 void swiglu_backward(Stream *s, Tensor dgate, Tensor dup, Tensor dy, Tensor gate, Tensor up)

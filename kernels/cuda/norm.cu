@@ -72,6 +72,8 @@ static __global__ void __launch_bounds__(MOST_THREADS)
 {
     SHARED(float, scratch, 32);
     int64_t at = (int64_t)blockIdx.x * C;
+    dependents_may_begin();
+    dependency_wait();
     Row a = read_row(x + at, C), b, w;
     float total[ELEMENTS], squares = 0;
     if (residual != NULL)
@@ -265,8 +267,8 @@ void rmsnorm_forward(Stream *s, Tensor y, Tensor sum, float *rstd, Tensor x, Ten
                      float epsilon)
 {
     assert(is_dense(y) && is_dense(sum) && is_dense(x) && is_dense(residual));
-    launch(s, x.rows, threads_for(x.columns), 0, forward_row, elements(y), elements(sum), rstd, elements(x),
-           elements(residual), elements(weight), epsilon, (int)x.columns);
+    launch_early_if(device_launches_early(s), s, x.rows, threads_for(x.columns), 0, forward_row, elements(y),
+                    elements(sum), rstd, elements(x), elements(residual), elements(weight), epsilon, (int)x.columns);
 }
 
 void rmsnorm_backward(Stream *s, Tensor dx, float *dweight, float *partial, Tensor dy, Tensor dsum, Tensor sum,

@@ -18,6 +18,22 @@ __device__ inline void cp_async_16(void *shared, const void *global, bool live)
                  : "memory");
 }
 
+// Of a kernel that is launched early (device.cuh has the rule): the kernels in front of it have ended, and what they
+// wrote is there. dependents_may_begin: the kernel behind this one, if it is launched early, begins once every block
+// has said so, or ended. Before Hopper neither does anything, and no kernel is launched early.
+__device__ inline void dependency_wait()
+{
+#if __CUDA_ARCH__ >= 900
+    asm volatile("griddepcontrol.wait;\n" ::: "memory");
+#endif
+}
+__device__ inline void dependents_may_begin()
+{
+#if __CUDA_ARCH__ >= 900
+    asm volatile("griddepcontrol.launch_dependents;\n" ::: "memory");
+#endif
+}
+
 // 2^x to two units in the last place; results below 2^-126 are zero.
 __device__ inline float exp2_flushed(float x)
 {

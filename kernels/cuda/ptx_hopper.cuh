@@ -159,22 +159,6 @@ __device__ inline void barrier_arrive(int id, int threads)
     asm volatile("barrier.cta.arrive.aligned %0, %1;\n" ::"r"(id), "r"(threads) : "memory");
 }
 
-// Of a kernel that is launched early (device.cuh has the rule): the kernels in front of it have ended, and what they
-// wrote is there. dependents_may_begin: the kernel behind this one, if it is launched early, begins once every block
-// has said so, or ended. Before Hopper neither is anything, as no kernel is launched early.
-__device__ inline void dependency_wait()
-{
-#if __CUDA_ARCH__ >= 900
-    asm volatile("griddepcontrol.wait;\n" ::: "memory");
-#endif
-}
-__device__ inline void dependents_may_begin()
-{
-#if __CUDA_ARCH__ >= 900
-    asm volatile("griddepcontrol.launch_dependents;\n" ::: "memory");
-#endif
-}
-
 // Registers of each thread of the warpgroup from here on; all of its warps say so.
 template <int Registers> __device__ inline void registers_up()
 {

@@ -141,6 +141,27 @@ decode: lanes behind the tail's zeros|decode|1:__syncwarp();|;
 decode: the order of a page's pieces|decode|column % 64 * 2 ^ turn|column % 64 * 2
 decode: a counter that begins at zero|decode|if (drawn == pieces - 1)|if (false)
 decode: the piece that was drawn|decode|number = drawn + first;|number = drawn + 1;
+few: a fence before a slab|few|wgmma_fence();|;
+few: a slab's group closed|few|wgmma_commit();|;
+few: the wait for the slab before|few|wgmma_wait<1>();|wgmma_wait<2>();
+few: the wait for the last slab|few|wgmma_wait<0>();|;
+few: the wait for a full stage|few|mbarrier_wait(barriers + 8 * (FULL + stage.number), stage.parity);|;
+few: the wait for an empty stage|few|mbarrier_wait(barriers + 8 * (EMPTY + stage.number), stage.parity ^ 1);|;
+few: a parity that turns|few|parity ^= 1;|;
+few: the stage before given back, not this one|few|if (speaks && slab > 0)|before = stage.number; if (speaks && slab > 0)
+few: the last stage given back|few|if (speaks)|if (false)
+few: bytes that are expected|few|(PARTS * p.rows + COLUMNS) * LINE);|PARTS * p.rows * LINE);
+few: arrivals of all warps|few|GROUPS * 4|4
+few: barriers that copies know|few|mbarrier_init_fence();|;
+few: a barrier behind the making of barriers|few|__syncthreads();|;
+few: the wait for the kernel in front, before rows|few|1:dependency_wait();|;
+few: the wait for the kernel in front, before results|few|2:dependency_wait();|;
+few: the norm's wait for the kernel in front|norm|dependency_wait();|;
+few: SwiGLU's wait for the kernel in front|swiglu|dependency_wait();|;
+few: no more ahead than the ring holds|few|ahead < p.stages && |
+few: stages that hold what a warpgroup reads|few|int lines = max((PARTS - 1) * plan.rows + GROUPS * GROUP_ROWS, PARTS * plan.rows + COLUMNS);|int lines = PARTS * plan.rows + COLUMNS;
+few: more than one stage|few|half >= ENOUGH_STAGES && |
+few: results of the tile alone|few|min(first + p.rows, p.n)|p.n
 descriptors: the two distances|ptx|(uint64_t)(halves >> 4) << 16|(uint64_t)(1024 >> 4) << 16
 descriptors: groups of eight rows|ptx|(uint64_t)(1024 >> 4) << 32|(uint64_t)(2048 >> 4) << 32
 END
@@ -154,6 +175,9 @@ file_of() {
     queries) echo kernels/cuda/hopper_attention_queries.cu ;;
     decode) echo kernels/cuda/hopper_decode.cu ;;
     product) echo kernels/cuda/hopper_matmul.cu ;;
+    few) echo kernels/cuda/hopper_few.cu ;;
+    norm) echo kernels/cuda/norm.cu ;;
+    swiglu) echo kernels/cuda/elementwise.cu ;;
     ptx) echo kernels/cuda/ptx_hopper.cuh ;;
     esac
 }
@@ -177,6 +201,7 @@ try() {
     local what=$1 file from=$3 to=$4 folder sources source only=attention
     [ "$2" != product ] || only=hopper_matmul
     [ "$2" != decode ] || only=decoding
+    case $2 in few | norm | swiglu) only=few_rows_in ;; esac
     file=$(file_of "$2")
     folder=$work/$(echo "$what" | tr -c 'a-z0-9\n' '_')
     mkdir -p "$folder/kernels/cuda"

@@ -13,6 +13,9 @@ static SIMT_INLINE void cp_async_16(void *shared, const void *global, bool live)
 static SIMT_INLINE void cp_async_commit() { SIMT_CALL(simt_copy_commit()); }
 template <int Pending> static SIMT_INLINE void cp_async_wait() { SIMT_CALL(simt_copy_wait(Pending)); }
 
+static SIMT_INLINE void dependency_wait() { SIMT_CALL(simt_dependency_wait()); }
+static SIMT_INLINE void dependents_may_begin() {} // they begin as early as they may in any case
+
 static SIMT_INLINE float exp2_flushed(float x)
 {
     float y = exp2f(x);
@@ -48,8 +51,6 @@ static SIMT_INLINE void mbarrier_init_fence() { SIMT_CALL(simt_mbarrier_init_fen
 static SIMT_INLINE void mbarrier_expect(uint32_t at, int bytes) { SIMT_CALL(simt_mbarrier_expect(at, bytes)); }
 static SIMT_INLINE void mbarrier_arrive(uint32_t at) { SIMT_CALL(simt_mbarrier_arrive(at)); }
 static SIMT_INLINE void mbarrier_wait(uint32_t at, int parity) { SIMT_CALL(simt_mbarrier_wait(at, parity)); }
-static SIMT_INLINE void dependency_wait() { SIMT_CALL(simt_dependency_wait()); }
-static SIMT_INLINE void dependents_may_begin() {} // they begin as early as they may in any case
 static SIMT_INLINE void proxy_fence() { SIMT_CALL(simt_proxy_fence()); }
 
 static SIMT_INLINE void tensor_load(uint32_t to, const CUtensorMap *map, uint32_t barrier, int x, int y, int z)
