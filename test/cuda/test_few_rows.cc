@@ -222,4 +222,5 @@ const Tests few_rows_tests = {
     {"few_rows_in_raw_arrays_lie_as_they_are_asked_for", results_lie_as_they_are_asked_for},
     {"few_rows_in_every_shape_of_a_tile_have_the_bits_of_the_others", every_shape_of_a_tile_has_the_bits_of_the_others},
     {"few_rows_of_every_number_have_the_bits_of_the_others", every_number_has_the_bits_of_the_others},
-    {"few_rows_with_swiglu_have_the_bits_of_three_operations", swiglu_behind_it_has_the_bits_of_three_operations}};
+    {"few_rows_in_front_of_swiglu_have_the_bits_of_three_operations",
+     swiglu_behind_it_has_the_bits_of_three_operations}};
