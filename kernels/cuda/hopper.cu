@@ -73,6 +73,10 @@ void describe_matrix(CUtensorMap *map, const element *start, int64_t rows, int64
     describe_box(map, start, sizes, strides, box_rows, 1, CU_TENSOR_MAP_SWIZZLE_128B);
 }
 
+#else
+
+bool hopper_chosen(const char *) { return false; }
+
 #endif
 
 } // namespace PRECISION

@@ -47,7 +47,9 @@ void hopper_attention_queries(Stream *s, const AttentionBackward &backward, int6
 // hopper_product (operations.h) with tiles of the caller's choice
 bool hopper_product_tiled(Stream *s, const Product *p, HopperTiling tiling);
 
-// In one pass; false: not on this card, or not for this shape; nothing was done. takes: whether it would be true.
+// In one pass; false: not on this card, or not for this shape; nothing was done. takes: whether it would be true: with
+// F even, rows of x and w a multiple of 16 bytes apart, those of the results an even number of elements. Any T has the
+// same bits; up to FEW_ROWS product_few_rows has more multiprocessors read w.
 bool hopper_matmul_swiglu(Stream *s, const SwigluProduct *p);
 bool hopper_swiglu_tiled(Stream *s, const SwigluProduct *p, HopperTiling tiling);
 bool hopper_takes_swiglu(const SwigluProduct *p);

@@ -404,8 +404,10 @@ bool hopper_matmul_swiglu(Stream *s, const SwigluProduct *p)
 #elif PRECISION_BITS == 16
 
 bool hopper_product(Stream *, const Product *) { return false; }
+bool hopper_product_tiled(Stream *, const Product *, HopperTiling) { return false; }
 bool hopper_takes_swiglu(const SwigluProduct *) { return false; }
 bool hopper_matmul_swiglu(Stream *, const SwigluProduct *) { return false; }
+bool hopper_swiglu_tiled(Stream *, const SwigluProduct *, HopperTiling) { return false; }
 
 #endif
 

@@ -8,6 +8,7 @@
 namespace bf16 // kernels/cuda/operations.h and hopper.h
 {
 void product_own(Stream *s, const Product *p);
+bool hopper_chosen(const char *variable);
 bool hopper_product_tiled(Stream *s, const Product *p, HopperTiling tiling);
 bool hopper_swiglu_tiled(Stream *s, const SwigluProduct *p, HopperTiling tiling);
 } // namespace bf16
@@ -21,7 +22,8 @@ static std::string name_of(HopperTiling tiling)
     return std::string(tiling.tall ? "256 x 160" : "128 x 256") + (tiling.pairs ? ", in pairs" : "");
 }
 
-static bool tiles_are_chosen() { return getenv("DEREASON_MATMUL") == NULL; }
+// Otherwise there is nothing to compare: in fp32, on other cards, without the assembler.
+static bool there_are_tiles() { return settings.bf16 && bf16::hopper_chosen("DEREASON_MATMUL"); }
 
 // ---- arrays of bf16 whose rows lie apart, with NaN between them
 
@@ -117,7 +119,7 @@ static void check_product(Asked asked, Size s, bool add)
 
 static void tiles_of_any_kind_have_the_bits_of_the_others()
 {
-    if (!settings.bf16 || !tiles_are_chosen())
+    if (!there_are_tiles())
         return;
     std::vector<Size> all = {{8, 8, 8}, {136, 328, 72}, {264, 160, 200}, {520, 488, 136}};
     if (settings.gpu)
@@ -196,7 +198,7 @@ static void check_swiglu(Size s)
 
 static void swiglu_behind_its_product_has_the_bits_of_both()
 {
-    if (!settings.bf16 || !tiles_are_chosen())
+    if (!there_are_tiles())
         return;
     std::vector<Size> all = {{1, 8, 8}, {136, 200, 72}, {264, 328, 136}, {130, 1032, 40}};
     if (settings.gpu)
@@ -210,7 +212,7 @@ static void swiglu_behind_its_product_has_the_bits_of_both()
 
 static void what_swiglu_does_not_take_it_leaves()
 {
-    if (!settings.bf16)
+    if (!there_are_tiles())
         return;
     SwigluProduct p = {16, 8, 8, NULL, NULL, NULL, NULL, 8, 8, 16, 8};
     SwigluProduct wrong[] = {p, p, p, p, p, p};
