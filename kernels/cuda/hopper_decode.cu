@@ -340,7 +340,7 @@ __device__ inline void weigh_pieces(DecodeRoom<D, TILES> room, int half, const D
         if (piece.sequence == NO_MORE)
             return;
         if (TILES > 1 && tile.rows <= 0) {
-            __syncwarp();
+            __syncwarp(); // all lanes have read the piece
             for (int block = piece.first_block; block <= piece.last_block; block++)
                 pass_block(&room);
             continue;

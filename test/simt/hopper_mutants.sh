@@ -123,7 +123,6 @@ decode: the parity of keys|decode|1:mbarrier_wait(room->full(), room->stage.pari
 decode: the wait for values|decode|2:mbarrier_wait(room->full(), room->stage.parity);|;
 decode: the parity of values|decode|2:mbarrier_wait(room->full(), room->stage.parity);|mbarrier_wait(room->full(), 1);
 decode: a half without rows that keeps pace|decode|3:mbarrier_wait(room->full(), room->stage.parity);|;
-decode: lanes that have all read a piece|decode|2:__syncwarp();|;
 decode: bytes that are expected|decode|mbarrier_expect(room->full(), positions * D * 2);|mbarrier_expect(room->full(), KEY_BLOCK * D * 2);
 decode: an end that is told|decode|mbarrier_arrive(room.full());|;
 decode: a stage given back|decode|mbarrier_arrive(room->empty());|;
