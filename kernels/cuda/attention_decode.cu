@@ -80,6 +80,7 @@ __device__ inline void take_scores(float (*s)[4], const float *scores, int rows)
 template <int D, int TILES> struct Room {
     element keys[KEY_BLOCK * (D + PAD)], values[KEY_BLOCK * (D + PAD)];
     float scores[TILES * 16 * SCORE_PITCH];
+    Piece piece;
 };
 
 template <int D, int TILES>
@@ -146,8 +147,13 @@ __global__ void __launch_bounds__(ATTENTION_THREADS, PRECISION_BITS == 16 ? 2 : 
 {
     Room<D, TILES> *room = dynamic_shared<Room<D, TILES>>();
     int pieces = pieces_of(decode);
-    for (int number = (int)blockIdx.x; number < pieces; number += (int)gridDim.x)
-        decode_piece<D, TILES>(decode, piece_of(decode, number), room, LOG2_E / sqrtf((float)D));
+    for (int number = (int)blockIdx.x; number < pieces; number += (int)gridDim.x) {
+        if (threadIdx.x == 0) // all have taken the last one: barriers lie behind that
+            room->piece = piece_of(decode, number);
+        __syncthreads();
+        Piece piece = room->piece;
+        decode_piece<D, TILES>(decode, piece, room, LOG2_E / sqrtf((float)D));
+    }
 }
 
 // One head of one sequence: its segments into a total, ascending, as in attention_forward.cu. A thread has one column.

@@ -155,7 +155,7 @@ static void decoding_for_hopper_has_the_bits_of_the_other()
 // Keys and values of every position that is there, once. Beside them each row's query is read twice and its sums once
 // (32 rows: 36 KB in bf16), the number of a page by every thread (14 pages: 14 KB), and what a grid's blocks make their
 // lists from: less than an eighth of the 656 KB here. Read for each sample it would be five times as much.
-static void shared_pages_are_read_once()
+static void check_bytes_read()
 {
     Heads heads = {4, 1, 128};
     int64_t shared = 6, element = settings.bf16 ? 2 : 4, position = 2 * heads.kv_heads * heads.width * element;
@@ -172,6 +172,14 @@ static void shared_pages_are_read_once()
     if (apart >= 0 && apart < keys * position)
         failed("%lld bytes were read without company, less than there are, %lld", (long long)apart,
                (long long)(keys * position));
+}
+
+static void shared_pages_are_read_once()
+{
+    check_bytes_read();
+    setenv("DEREASON_ATTENTION", "mma", 1);
+    check_bytes_read();
+    unsetenv("DEREASON_ATTENTION");
 }
 
 extern const Tests shared_page_tests;
