@@ -216,14 +216,9 @@ static void weight_chains(const HeadBackward *h, const HeadBlock *b)
 {
     int64_t C = h->x.columns;
     float *dweight = h->dweight + b->v * C, *chains = h->kept ? h->chains + b->v * C : h->chains;
-    Tensor x = rows_from(h->x, b->n, b->rows), dz = dense(b->z, b->rows, b->columns);
-    if (b->rows == h->rows) {
-        matmul_tn(dense(dweight, b->columns, C), dz, x, true);
-        return;
-    }
-    matmul_tn_resumed(dense(chains, b->columns, C), dz, x, b->n > h->first);
-    if (b->n + b->rows == h->first + h->rows)
-        cpu_accumulate(NULL, dweight, chains, b->columns * C);
+    bool first = b->n == h->first, last = b->n + b->rows == h->first + h->rows;
+    matmul_tn_from(dense(last ? dweight : chains, b->columns, C), first ? NULL : chains,
+                   dense(b->z, b->rows, b->columns), rows_from(h->x, b->n, b->rows), last);
 }
 
 // From a block's logits, which are made unless they are there, to its share of its rows of dx and of dweight

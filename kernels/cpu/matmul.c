@@ -85,21 +85,20 @@ static void pack_strips(float *to, const float *from, int64_t column, int64_t ro
 
 // ---- a thread's rectangle
 
-static void tile_packed(int64_t rows, int64_t K, const float *a, const float *b, const float *start, float *c,
-                        int64_t c_row, TileAhead *ahead)
+static void tile_packed(int64_t rows, int64_t K, const float *a, const float *b, const float *start, int64_t start_row,
+                        float *c, int64_t c_row, TileAhead *ahead)
 {
-#define TILE_CALL(R)                                                                                                   \
-    tile_block(R, TILE_VECTORS, K, a, 1, TILE_ROWS, b, TILE_COLUMNS, start, TILE_COLUMNS, c, c_row, ahead)
+#define TILE_CALL(R) tile_block(R, TILE_VECTORS, K, a, 1, TILE_ROWS, b, TILE_COLUMNS, start, start_row, c, c_row, ahead)
     CONSTANT_SWITCH(rows, TILE_ROWS, TILE_CALL)
 #undef TILE_CALL
 }
 
-// Unfinished chains of an earlier product, as the tile has them
-static void tile_resume(float *tile, int64_t rows, int64_t columns, const float *c, int64_t c_row)
+// Unfinished chains of an earlier product, as a tile has them
+static void tile_start(float *tile, int64_t rows, int64_t columns, const float *start, int64_t row)
 {
-    for (int64_t m = 0; m < rows; m++, tile += TILE_COLUMNS, c += c_row) {
+    for (int64_t m = 0; m < rows; m++, tile += TILE_COLUMNS, start += row) {
         memset(tile, 0, TILE_COLUMNS * sizeof *tile);
-        memcpy(tile, c, (size_t)columns * sizeof *tile);
+        memcpy(tile, start, (size_t)columns * sizeof *tile);
     }
 }
 
@@ -134,13 +133,19 @@ static void product_panel(const Product *p, int64_t rows, int64_t strips, int64_
     for (int64_t s = 0; s < strips; s++) {
         int64_t begin = strip_begin(s, strips, rows), height = strip_begin(s + 1, strips, rows) - begin;
         float *tile = tiles + s * TILE_ROWS * TILE_COLUMNS, *c = p->c + begin * p->c_row + n;
-        const float *a = scratch->a + s * TILE_ROWS * depth, *start = k > 0 || p->resume ? tile : NULL;
-        if (k == 0 && p->resume)
-            tile_resume(tile, height, columns, c, p->c_row);
+        const float *a = scratch->a + s * TILE_ROWS * depth, *start = k > 0 ? tile : NULL;
+        int64_t start_row = TILE_COLUMNS;
+        if (k == 0 && p->start != NULL) {
+            start = p->start + begin * p->c_row + n, start_row = p->c_row;
+            if (columns < TILE_COLUMNS) {
+                tile_start(tile, height, columns, start, start_row);
+                start = tile, start_row = TILE_COLUMNS;
+            }
+        }
         if (last && !p->add && columns == TILE_COLUMNS) {
-            tile_packed(height, depth, a, scratch->b, start, c, p->c_row, ahead);
+            tile_packed(height, depth, a, scratch->b, start, start_row, c, p->c_row, ahead);
         } else {
-            tile_packed(height, depth, a, scratch->b, start, tile, TILE_COLUMNS, ahead);
+            tile_packed(height, depth, a, scratch->b, start, start_row, tile, TILE_COLUMNS, ahead);
             if (last)
                 tile_finish(tile, height, columns, c, p->c_row, p->add);
         }
@@ -184,6 +189,7 @@ static Product product_part(Product p, int64_t m, int64_t rows, int64_t n, int64
     p.a += m * p.a_row;
     p.b += n * p.b_column;
     p.c += m * p.c_row + n;
+    p.start = p.start == NULL ? NULL : p.start + m * p.c_row + n;
     return p;
 }
 
@@ -311,8 +317,9 @@ static __attribute__((unused)) void matmul_tn(Tensor c, Tensor a, Tensor b, bool
                        .add = add});
 }
 
-// The same where the rows of a and b come in several calls: resume: c has the chains of the rows before these.
-static __attribute__((unused)) void matmul_tn_resumed(Tensor c, Tensor a, Tensor b, bool resume)
+// The same where the rows of a and b come in several calls. start: chains of the rows before these, dense, NULL for the
+// first; add, the last: finished, they are added to c.
+static __attribute__((unused)) void matmul_tn_from(Tensor c, const float *start, Tensor a, Tensor b, bool add)
 {
     product(&(Product){.M = c.rows,
                        .N = c.columns,
@@ -325,5 +332,6 @@ static __attribute__((unused)) void matmul_tn_resumed(Tensor c, Tensor a, Tensor
                        .b = b.data,
                        .b_k = b.stride,
                        .b_column = 1,
-                       .resume = resume});
+                       .add = add,
+                       .start = start});
 }

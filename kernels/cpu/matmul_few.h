@@ -181,7 +181,7 @@ static void product_some_rows(const Product *p)
 INLINE bool few_form(const Product *p)
 {
     int64_t lanes = (p->M + VL - 1) / VL * VL;
-    return !p->resume && p->M <= SOME_ROWS && (p->M <= VL || 8 * p->M >= 7 * lanes) && p->a_k == 1 && p->b_k == 1;
+    return p->start == NULL && p->M <= SOME_ROWS && (p->M <= VL || 8 * p->M >= 7 * lanes) && p->a_k == 1 && p->b_k == 1;
 }
 
 static void product_few(const Product *p)

@@ -8,7 +8,7 @@
 
 // c (M, N) = a (M, K) · b (K, N), rows of c c_row apart; a[m][k] = a[m*a_row + k*a_k], b[k][n] = b[k*b_k + n*b_column].
 // One of a_row and a_k is 1, and one of b_k and b_column. add: the finished chain is added to the old c once.
-// resume: c holds unfinished chains, which go on.
+// start: unfinished chains, as c lies, that go on in c; NULL: from zero.
 typedef struct Product {
     int64_t M, N, K;
     float *c;
@@ -17,7 +17,8 @@ typedef struct Product {
     int64_t a_row, a_k;
     const float *b;
     int64_t b_k, b_column;
-    bool add, resume;
+    bool add;
+    const float *start;
 } Product;
 
 // ---- transposition in registers: 4 x 4 within 128-bit lanes, then the lanes. One-instruction shuffles all.

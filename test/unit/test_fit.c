@@ -402,8 +402,8 @@ static void a_plan_without_a_gpu_says_which_cards_it_fits(void **state)
     fclose(out);
     assert_non_null(strstr(text, "--gpu names none"));
     assert_non_null(strstr(text, "   24GB  no, "));
-    assert_non_null(strstr(text, "   80GB  yes, 75.49 of 77.30 GiB; layers are recomputed in the backward pass"));
-    assert_non_null(strstr(text, "  141GB  yes, 131.4"));
+    assert_non_null(strstr(text, "   80GB  yes, 76.36 of 77.30 GiB; layers are recomputed in the backward pass"));
+    assert_non_null(strstr(text, "  141GB  yes, 132.3"));
     fit_close(&fit);
 }
 
