@@ -340,6 +340,13 @@ static void what_was_found_out_is_kept_on_disk()
     fake.kinds = {SLOW};
     forward(few); // other rows, and an algorithm that nobody knows
     must(fake.made.size() > 2, "what the file does not say is found out");
+    FILE *file = fopen(path.c_str(), "r+"); // a line is changed: none is believed, and the run goes on
+    must(file != NULL && fseek(file, (long)kept.find("library (a"), SEEK_SET) == 0 && fputs("ours   ", file) >= 0 &&
+             fclose(file) == 0,
+         "the file can be damaged");
+    open_library({FAST}, folder.c_str());
+    check_same("forward beside a damaged file", forward(o), ours);
+    must(last_by(FAST) && fake.made.size() > 2, "a damaged file is not believed");
     remove(path.c_str());
     rmdir(folder.c_str());
     close_library();
