@@ -60,7 +60,7 @@ class Generator
         c.vocabulary = VOCABULARY;
         c.max_positions = 2048, c.rope_theta = 1e6, c.norm_epsilon = 1e-6, c.initializer_range = 0.15, c.tied = true;
         ModelLimits limits = {};
-        limits.tokens = settings.gpu ? 4096 : 700, limits.rows = settings.gpu ? 2048 : 100, limits.sequences = 64;
+        limits.tokens = settings.gpu ? 4096 : 700, limits.rows = settings.gpu ? 2048 : 200, limits.sequences = 64;
         limits.positions = cache.positions;
         limits.cache = cache;
         ok(model_open(&model, &c, &limits, settings.cuda, false) && model_initialise(&model, 7));
@@ -141,19 +141,22 @@ class Generator
     {
         for (float temperature : {0.7f, 1.0f}) {
             std::vector<const Answer *> pack;
-            size_t tokens = 0;
+            size_t tokens = 0, rows = 0;
             for (const Answer &a : answers) {
                 if (a.ids.empty() || a.temperature != temperature)
                     continue;
-                if (tokens + a.prompt.size() + a.ids.size() > (size_t)model.limits.tokens) {
+                if (tokens + a.prompt.size() + a.ids.size() > (size_t)model.limits.tokens ||
+                    rows + a.ids.size() > (size_t)model.limits.rows) {
                     check(pack, temperature);
                     pack.clear();
-                    tokens = 0;
+                    tokens = rows = 0;
                 }
                 pack.push_back(&a);
                 tokens += a.prompt.size() + a.ids.size();
+                rows += a.ids.size();
             }
-            check(pack, temperature);
+            if (!pack.empty())
+                check(pack, temperature);
         }
     }
 };
