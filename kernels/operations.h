@@ -188,9 +188,11 @@ OPERATION(void, attention_backward,
 // ---- SwiGLU (Shazeer 2020):  y = silu(gate) · up.   all (T, F); backward: dgate may be gate, dup may be up. gate, up,
 // dgate and dup may be columns of wider ones.
 // matmul_swiglu_forward: both products and SwiGLU in one, to the bit what matmul_forward and swiglu_forward give:
-// gate_up (T, 2·F) = x (T, C) · w (2·F, C)ᵀ, rounded, gate's columns first;  y (T, F) = silu(gate) · up.
+// gate_up (T, 2·F) = x (T, C) · w (2·F, C)ᵀ, rounded, gate's columns first;  y (T, F) = silu(gate) · up. keep: the caller
+// wants gate_up; otherwise it is scratch.
 
-OPERATION(void, matmul_swiglu_forward, (Stream *s, Tensor y, Tensor gate_up, Tensor x, Tensor w), (s, y, gate_up, x, w))
+OPERATION(void, matmul_swiglu_forward, (Stream *s, Tensor y, Tensor gate_up, Tensor x, Tensor w, bool keep),
+          (s, y, gate_up, x, w, keep))
 OPERATION(void, swiglu_forward, (Stream *s, Tensor y, Tensor gate, Tensor up), (s, y, gate, up))
 OPERATION(void, swiglu_backward, (Stream *s, Tensor dgate, Tensor dup, Tensor dy, Tensor gate, Tensor up),
           (s, dgate, dup, dy, gate, up))

@@ -115,10 +115,10 @@ static void matmul_backward_weight(Stream *s, float *dw, Tensor dy, Tensor x, in
     timed_matmul_backward_weight(s, dw, dy, x, room);
 }
 
-static void matmul_swiglu_forward(Stream *s, Tensor y, Tensor gate_up, Tensor x, Tensor w)
+static void matmul_swiglu_forward(Stream *s, Tensor y, Tensor gate_up, Tensor x, Tensor w, bool keep)
 {
     product_is(x.rows, w.rows, w.columns, false);
-    timed_matmul_swiglu_forward(s, y, gate_up, x, w);
+    timed_matmul_swiglu_forward(s, y, gate_up, x, w, keep);
 }
 
 // How long sequences are only the device knows. T tokens in S of them have the fewest pairs where all are as long; a

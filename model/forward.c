@@ -78,7 +78,7 @@ void layer_forward(Model *m, const Pass *p, int64_t layer)
     k->matmul_forward(NULL, out, tensor(l->attended, T, Q), w.of[O_PROJ], false);
     k->rmsnorm_forward(NULL, normed, middle, l->rstd2, out, input, w.of[POST_NORM], (float)m->config.norm_epsilon);
     k->matmul_swiglu_forward(NULL, product, tensor(l->gate_up, T, 2 * F), normed,
-                             weights_of(&w, GATE_PROJ, UP_PROJ, k->activation_size));
+                             weights_of(&w, GATE_PROJ, UP_PROJ, k->activation_size), p->attention.page_table == NULL);
     k->matmul_forward(NULL, out, product, w.of[DOWN_PROJ], false);
 }
 

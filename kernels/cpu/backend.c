@@ -36,7 +36,7 @@ static void cpu_matmul_backward_weight(Stream *s, float *dw, Tensor dy, Tensor x
     matmul_tn(dense(dw, dy.columns, x.columns), dy, x, true);
 }
 
-static void cpu_matmul_swiglu_forward(Stream *s, Tensor y, Tensor gate_up, Tensor x, Tensor w)
+static void cpu_matmul_swiglu_forward(Stream *s, Tensor y, Tensor gate_up, Tensor x, Tensor w, bool keep)
 {
     int64_t F = y.columns;
     cpu_matmul_forward(s, gate_up, x, w, false);

@@ -176,9 +176,19 @@ void matmul_forward(Stream *s, Tensor y, Tensor x, Tensor w, bool add)
     product(s, &p);
 }
 
-void matmul_swiglu_forward(Stream *s, Tensor y, Tensor gate_up, Tensor x, Tensor w)
+void matmul_swiglu_forward(Stream *s, Tensor y, Tensor gate_up, Tensor x, Tensor w, bool keep)
 {
-    int64_t F = y.columns;
+    int64_t T = x.rows, F = y.columns, C = x.columns;
+    assert(gate_up.columns == 2 * F && w.rows == 2 * F && w.columns == C && is_dense(w));
+    Product both = {MATMUL_FORWARD, T,        2 * F,          C,     x.data, w.data, gate_up.data,
+                    x.stride,       w.stride, gate_up.stride, false, false},
+            alone = both;
+    alone.n = F, alone.c = y.data, alone.c_pitch = y.stride;
+    SwigluProduct fused = {T,      F,        C,        x.data,         w.data,  keep ? gate_up.data : NULL,
+                           y.data, x.stride, w.stride, gate_up.stride, y.stride};
+    // in one pass where the products are our own to make
+    if (product_is_ours(s, &both) && ((!keep && hopper_few_rows_swiglu(s, &alone)) || hopper_matmul_swiglu(s, &fused)))
+        return;
     matmul_forward(s, gate_up, x, w, false);
     swiglu_forward(s, y, columns_of(gate_up, 0, F, sizeof(element)), columns_of(gate_up, F, 2 * F, sizeof(element)));
 }

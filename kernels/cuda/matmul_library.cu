@@ -246,13 +246,27 @@ static void write_down()
     error_clear();
 }
 
+// p: asked with chains that end where the library's do
+static Choice made_by(Stream *s, const Product *asked, Product *p)
+{
+    *p = *asked;
+    if (now.library == NULL || p->k <= 0 || !round_chains(p))
+        return Choice{};
+    Choice c = choice_of(s, asked, p);
+    write_down();
+    return c;
+}
+
+bool product_is_ours(Stream *s, const Product *asked)
+{
+    Product p;
+    return !made_by(s, asked, &p).theirs;
+}
+
 bool product_library(Stream *s, const Product *asked)
 {
-    Product p = *asked;
-    if (now.library == NULL || p.k <= 0 || !round_chains(&p))
-        return false;
-    Choice c = choice_of(s, asked, &p);
-    write_down();
+    Product p;
+    Choice c = made_by(s, asked, &p);
     if (!c.theirs)
         return false;
     clear_behind(s, asked, p.k);
@@ -331,6 +345,7 @@ const char *product_own_shapes(void) { return makers_text(&now.makers); }
 #else
 
 bool product_library(Stream *, const Product *) { return false; }
+bool product_is_ours(Stream *, const Product *) { return true; }
 bool product_choose(void) { return product_wish_is_known(); }
 const char *product_maker(void) { return "our own matrix products"; }
 const char *product_own_shapes(void) { return ""; }

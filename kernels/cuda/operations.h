@@ -50,6 +50,7 @@ void product_own(Stream *s, const Product *p);      // matmul.cu
 bool hopper_product(Stream *s, const Product *p);   // hopper_matmul.cu; false: not on this card, nothing was done
 void product_few_rows(Stream *s, const Product *p); // matmul_few.cu
 bool product_library(Stream *s, const Product *p);  // matmul_library.cu; false: it is ours to make, nothing was done
+bool product_is_ours(Stream *s, const Product *p);  // what product_library would find
 
 // hopper_few.cu: the form MATMUL_FORWARD with at most HOPPER_FEW_ROWS rows; false as above. swiglu: c (m, n) =
 // silu(gate)·up, where b (2·n, k) has the rows of gate in front of those of up; gate and up are rounded first, as by a

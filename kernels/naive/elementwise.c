@@ -66,7 +66,7 @@ static void swiglu_forward(Stream *s, Tensor y, Tensor gate, Tensor up)
         }
 }
 
-static void matmul_swiglu_forward(Stream *s, Tensor y, Tensor gate_up, Tensor x, Tensor w)
+static void matmul_swiglu_forward(Stream *s, Tensor y, Tensor gate_up, Tensor x, Tensor w, bool keep)
 {
     int64_t F = y.columns;
     matmul_forward(s, gate_up, x, w, false);

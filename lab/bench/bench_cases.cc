@@ -294,7 +294,7 @@ static void add_matmul_swiglu(const Maker &m, int64_t T)
             k->matmul_forward(NULL, both, x, w, false);
             k->swiglu_forward(NULL, y, columns_of(both, 0, F, e), columns_of(both, F, 2 * F, e));
         };
-        Work it = work(y, [=] { k->matmul_swiglu_forward(NULL, y, both, x, w); });
+        Work it = work(y, [=] { k->matmul_swiglu_forward(NULL, y, both, x, w, T > 256); });
         it.peers.push_back({"apart", LIBRARY_REPEATS, [=] { return apart(), true; }});
         return it;
     });

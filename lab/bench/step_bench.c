@@ -51,7 +51,7 @@ TIME(9, qk_norm_rope_backward,
      (Stream * s, Tensor dx, float *dv, float *dw, float *q, Tensor dy, Tensor x, Tensor v, Tensor w, const float *r,
       const float *c, const float *i, const int32_t *p, const Attention *a),
      (s, dx, dv, dw, q, dy, x, v, w, r, c, i, p, a))
-TIME(10, matmul_swiglu_forward, (Stream * s, Tensor y, Tensor g, Tensor x, Tensor w), (s, y, g, x, w))
+TIME(10, matmul_swiglu_forward, (Stream * s, Tensor y, Tensor g, Tensor x, Tensor w, bool keep), (s, y, g, x, w, keep))
 TIME(11, swiglu_backward, (Stream * s, Tensor dg, Tensor du, Tensor dy, Tensor g, Tensor u), (s, dg, du, dy, g, u))
 TIME(12, adamw,
      (Stream * s, void *w, float *w32, void *m, void *v, const float *g, int64_t n, const AdamW *a, int64_t t,

@@ -88,7 +88,7 @@ NormGradients qk_norm_rope_backward(const Kernels *k, const Floats &before, cons
                                     const Integers &positions, bool in_place);
 
 // y, then gate and up as the product left them
-std::vector<Floats> matmul_swiglu_forward(const Kernels *k, const Matrix &x, const Matrix &w);
+std::vector<Floats> matmul_swiglu_forward(const Kernels *k, const Matrix &x, const Matrix &w, bool keep = true);
 Floats matmul_forward(const Kernels *k, const Matrix *before, const Matrix &x, const Matrix &w); // before: add to it
 Floats matmul_backward_input(const Kernels *k, const Matrix *before, const Matrix &dy, const Matrix &w);
 Floats matmul_backward_weight(const Kernels *k, const Floats &before, const Matrix &dy, const Matrix &x);

@@ -269,7 +269,9 @@ static void a_product_with_swiglu_behind_it_has_the_bits_of_three_steps()
                up = {T, F, matmul_forward(settings.cuda, NULL, x, rows_from(w, F, 2 * F))};
         check_same("gate", got[1], gate.x);
         check_same("up", got[2], up.x);
-        check_same("silu(gate) · up", got[0], swiglu_forward(settings.cuda, gate, up));
+        Floats product = swiglu_forward(settings.cuda, gate, up);
+        check_same("silu(gate) · up", got[0], product);
+        check_same("silu(gate) · up alone", matmul_swiglu_forward(settings.cuda, x, w, false)[0], product);
     }
 }
 

@@ -85,7 +85,7 @@ GUARDED(attention_backward,
         (Stream * s, Tensor dq, Tensor dk, Tensor dv, float *delta, Tensor d, Tensor q, Tensor k, Tensor v, Tensor o,
          const float *l, const Attention *a),
         (s, dq, dk, dv, delta, d, q, k, v, o, l, a))
-GUARDED(matmul_swiglu_forward, (Stream * s, Tensor y, Tensor g, Tensor x, Tensor w), (s, y, g, x, w))
+GUARDED(matmul_swiglu_forward, (Stream * s, Tensor y, Tensor g, Tensor x, Tensor w, bool keep), (s, y, g, x, w, keep))
 GUARDED(swiglu_forward, (Stream * s, Tensor y, Tensor g, Tensor u), (s, y, g, u))
 GUARDED(swiglu_backward, (Stream * s, Tensor dg, Tensor du, Tensor dy, Tensor g, Tensor u), (s, dg, du, dy, g, u))
 GUARDED(head_forward,

@@ -539,7 +539,7 @@ static void a_product_with_swiglu_behind_it_gives_the_bits_of_three_steps(void *
         if (k == NULL)
             continue;
         Tensor x = rows_of(in.c1, 0, ROWS, C), g = dense(gate, ROWS, HALF), u = dense(up, ROWS, HALF);
-        k->matmul_swiglu_forward(NULL, dense(y, ROWS, HALF), dense(both, ROWS, F), x, dense(in.weights, F, C));
+        k->matmul_swiglu_forward(NULL, dense(y, ROWS, HALF), dense(both, ROWS, F), x, dense(in.weights, F, C), true);
         k->matmul_forward(NULL, g, x, dense(in.weights, HALF, C), false);
         k->matmul_forward(NULL, u, x, dense(in.weights + HALF * C, HALF, C), false);
         k->swiglu_forward(NULL, dense(expected, ROWS, HALF), g, u);
