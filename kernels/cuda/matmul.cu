@@ -225,7 +225,8 @@ void matmul_backward_weight(Stream *s, float *dw, Tensor dy, Tensor x, int64_t r
                  x.stride,
                  x.columns,
                  true,
-                 true};
+                 true,
+                 room};
     product(s, &p);
 }
 

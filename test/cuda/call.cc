@@ -331,6 +331,8 @@ std::vector<Floats> matmul_swiglu_forward(const Kernels *k, const Matrix &x, con
     int64_t F = w.rows / 2;
     Tensor y = m.elements_out(x.rows, F), both = m.elements_out(x.rows, 2 * F);
     k->matmul_swiglu_forward(NULL, y, both, m.elements(x), m.elements(w), keep);
+    if (!keep)
+        return {m.read(y)};
     return {m.read(y), m.read(columns_of(both, 0, F, k->activation_size)),
             m.read(columns_of(both, F, 2 * F, k->activation_size))};
 }

@@ -129,9 +129,30 @@ static Operands operands(int64_t T)
     return {random_matrix(T, K, 1), random_matrix(N, K, 2), random_matrix(T, N, 3), random_floats(N * K, 4)};
 }
 
-static Floats forward(const Operands &o) { return matmul_forward(settings.cuda, NULL, o.x, o.w); }
-static Floats input(const Operands &o) { return matmul_backward_input(settings.cuda, NULL, o.dy, o.w); }
-static Floats weight(const Operands &o) { return matmul_backward_weight(settings.cuda, o.dw, o.dy, o.x); }
+// Of dense rows, whatever their number: a row's pitch is part of a shape.
+static Floats forward(const Operands &o)
+{
+    Memory m(settings.cuda);
+    Tensor y = m.elements_out(o.x.rows, N);
+    settings.cuda->matmul_forward(NULL, y, m.elements(o.x), m.elements(o.w), false);
+    return m.read(y);
+}
+
+static Floats input(const Operands &o)
+{
+    Memory m(settings.cuda);
+    Tensor dx = m.elements_out(o.x.rows, K);
+    settings.cuda->matmul_backward_input(NULL, dx, m.elements(o.dy), m.elements(o.w), false);
+    return m.read(dx);
+}
+
+static Floats weight(const Operands &o)
+{
+    Memory m(settings.cuda);
+    float *dw = m.floats(o.dw);
+    settings.cuda->matmul_backward_weight(NULL, dw, m.elements(o.dy), m.elements(o.x), o.x.rows);
+    return m.read(dw, N * K);
+}
 
 static bool is_there()
 {

@@ -1,0 +1,21 @@
+// In the place of server/http.c, for programs that are carried to a machine with a GPU and without libcurl (make
+// cuda-check): what asks a server there is refused.
+#include "server/http.h"
+
+static bool refuse(void)
+{
+    return fail("this program was built without libcurl, for tests on a GPU: it asks no servers");
+}
+
+bool http_check_url(const char *url) { return refuse(); }
+
+HttpPool *http_open(int in_flight)
+{
+    refuse();
+    return NULL;
+}
+
+size_t http_room(const HttpPool *pool) { return 0; }
+bool http_post(HttpPool *pool, const HttpRequest *request) { return refuse(); }
+bool http_next(HttpPool *pool, HttpResponse *response, double seconds) { return refuse(); }
+void http_close(HttpPool *pool) {}
