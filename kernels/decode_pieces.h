@@ -1,5 +1,6 @@
-// What decoding over pages is cut into, where a backend's kernel takes pieces of work one after another: a list that the host makes once a pass, for all layers, the longest pieces first, so that whoever takes the last ones
-// is soon done with them. It changes no bit.
+// What decoding over pages is cut into, where a backend's kernel takes pieces of work one after another: a list that
+// the host makes once a pass, for all layers, the longest pieces first, so that whoever takes the last ones is soon
+// done with them. It changes no bit.
 #ifndef KERNELS_DECODE_PIECES_H
 #define KERNELS_DECODE_PIECES_H
 

@@ -90,7 +90,8 @@ OPERATION(void, embedding_backward, (Stream *s, float *dtable, Tensor dy, const 
 // A bias under a matrix product (which then adds):  fill: every row of y = row;  its gradient, sum: drow += Σ dy[t].
 // Every sum over rows here and in the norms: chains of NORM_ROWS rows, then chains of NORM_GROUPS of these, then one
 // chain of those, all ascending from zero; that is added once.
-// y, dy (T, N), of fill and sum columns of wider ones too; row (1, N); drow (N); partial (ceil(T / NORM_ROWS), N), which is partial_floats(T, N), is scratch.
+// y, dy (T, N), of fill and sum columns of wider ones too; row (1, N); drow (N); partial (ceil(T / NORM_ROWS), N),
+// which is partial_floats(T, N), is scratch.
 
 OPERATION(void, rows_gather, (Stream *s, Tensor y, Tensor x, const int32_t *rows), (s, y, x, rows))
 OPERATION(void, rows_scatter, (Stream *s, Tensor dx, Tensor dy, const int32_t *rows), (s, dx, dy, rows))
@@ -188,8 +189,8 @@ OPERATION(void, attention_backward,
 // ---- SwiGLU (Shazeer 2020):  y = silu(gate) · up.   all (T, F); backward: dgate may be gate, dup may be up. gate, up,
 // dgate and dup may be columns of wider ones.
 // matmul_swiglu_forward: both products and SwiGLU in one, to the bit what matmul_forward and swiglu_forward give:
-// gate_up (T, 2·F) = x (T, C) · w (2·F, C)ᵀ, rounded, gate's columns first;  y (T, F) = silu(gate) · up. keep: the caller
-// wants gate_up; otherwise it is scratch.
+// gate_up (T, 2·F) = x (T, C) · w (2·F, C)ᵀ, rounded, gate's columns first;  y (T, F) = silu(gate) · up. keep: the
+// caller wants gate_up; otherwise it is scratch.
 
 OPERATION(void, matmul_swiglu_forward, (Stream *s, Tensor y, Tensor gate_up, Tensor x, Tensor w, bool keep),
           (s, y, gate_up, x, w, keep))

@@ -1,8 +1,8 @@
-// A run's scalars and histograms for TensorBoard: event files (log/event.proto) in OUT/tensorboard, one for each process
-// of the run. They repeat log.jsonl, whose numbers they hold as floats; what resuming needs is only there.
+// A run's scalars and histograms for TensorBoard: event files (log/event.proto) in OUT/tensorboard, one for each
+// process of the run. They repeat log.jsonl, whose numbers they hold as floats; what resuming needs is only there.
 //
-// A file is TFRecords: length (8 bytes, little endian), its masked CRC-32C, the message, its masked CRC-32C. A record is
-// whole or, as a file's last one after a kill, cut short: readers stop there.
+// A file is TFRecords: length (8 bytes, little endian), its masked CRC-32C, the message, its masked CRC-32C. A record
+// is whole or, as a file's last one after a kill, cut short: readers stop there.
 #ifndef LOG_EVENTS_H
 #define LOG_EVENTS_H
 

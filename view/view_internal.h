@@ -11,8 +11,8 @@ extern const char VIEW_STYLE[], VIEW_SCRIPT[];
 
 bool view_put(AtomicFile *file, const Bytes *bytes);
 
-// The rows of folder/step-N.jsonl, N ascending, in chunks: an index, then the rows themselves. held: answers to held-out
-// problems. Nothing where the folder is not there.
+// The rows of folder/step-N.jsonl, N ascending, in chunks: an index, then the rows themselves. held: answers to
+// held-out problems. Nothing where the folder is not there.
 bool view_rows(AtomicFile *file, const char *folder, bool held);
 
 #endif

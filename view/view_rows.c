@@ -39,11 +39,10 @@ static json_t *entry_of(const Writer *w, const json_t *row, const char *where)
     }
     size_t size = strlen(text);
     bool cut = size > BEGIN_BYTES;
-    json_t *entry = json_pack("[OiOOOOOOo]", step, w->held, or_null(row, "id"), or_null(row, "sample"),
-                              or_null(row, "difficulty"), or_null(row, "source"), or_null(row, "verdict"),
-                              or_null(row, "reward"),
-                              json_sprintf("%.*s%s", (int)(cut ? utf8_valid_prefix(text, BEGIN_BYTES) : size), text,
-                                           cut ? "…" : ""));
+    json_t *entry = json_pack(
+        "[OiOOOOOOo]", step, w->held, or_null(row, "id"), or_null(row, "sample"), or_null(row, "difficulty"),
+        or_null(row, "source"), or_null(row, "verdict"), or_null(row, "reward"),
+        json_sprintf("%.*s%s", (int)(cut ? utf8_valid_prefix(text, BEGIN_BYTES) : size), text, cut ? "…" : ""));
     if (entry == NULL)
         fail("no memory for a page");
     return entry;

@@ -188,7 +188,8 @@ typedef struct HeadGroup {
     float *dweight;
 } HeadGroup;
 
-// Of the group's heads, tokens ascending, those from number `row` to end - 1: dx, and their chain of the weight's gradient
+// Of the group's heads, tokens ascending, those from number `row` to end - 1: dx, and their chain of the weight's
+// gradient
 static void heads_backward(float *chain, const HeadGroup *of, Tensor dx, Tensor dy, Tensor x, const float *rstd,
                            const float *cosine, const float *sine, const int32_t *positions, const Attention *a,
                            int64_t row, int64_t end)

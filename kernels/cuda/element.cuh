@@ -82,8 +82,8 @@ __device__ inline float widen(const Words &words, int i) // i a constant
 }
 
 // Where a number lies in the row of its position in a page: pieces of 16 bytes change places within 8 of them, which
-// are 128 bytes in a row. Then a page that is copied to shared memory as it lies can be read there, by ldmatrix and wgmma
-// alike: the same piece of 8 positions is in 8 groups of banks (PTX ISA 5.5.7, the swizzle of 128 bytes).
+// are 128 bytes in a row. Then a page that is copied to shared memory as it lies can be read there, by ldmatrix and
+// wgmma alike: the same piece of 8 positions is in 8 groups of banks (PTX ISA 5.5.7, the swizzle of 128 bytes).
 __device__ inline int page_column(int position, int column) { return column ^ position % 8 * LANES; }
 
 // As many numbers in fp32; p: 16-byte aligned

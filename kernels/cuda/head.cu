@@ -1,5 +1,5 @@
-// The LM head and its loss. Chunks of LOGIT_ROWS rows: their logits are one product with fp32 results, straight from the
-// accumulators, (rows, pitch) at the start of the workspace. Behind them lies room for the gradients of a block of
+// The LM head and its loss. Chunks of LOGIT_ROWS rows: their logits are one product with fp32 results, straight from
+// the accumulators, (rows, pitch) at the start of the workspace. Behind them lies room for the gradients of a block of
 // HEAD_ROWS rows, (rows, pitch) elements: the fp32 gradient of the weight, larger than all else here, is read and
 // written once for a block. The pitch is the live columns, rounded up to CUDA_PITCH_MULTIPLE: rows start on 256 bytes
 // (gradients: 128).

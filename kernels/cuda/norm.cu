@@ -6,11 +6,11 @@
 // bf16 takes 160. All of a thread's loads are under way before the first is used: 6 to 10 blocks of that width fit a
 // multiprocessor and have 50 to 100 KiB in flight. The row's sum is each thread's chain, then block_sum's tree.
 //
-// Going backward a block has NORM_ROWS rows, one after the other, because the weight's gradient adds them in order: each
-// thread keeps its columns' chains in registers while it writes dx, so that dy and sum are read once. What a thread
-// reads of the next rows is on its way by cp.async to places in shared memory that nobody else looks at: in bf16 three
-// rows, 45 KiB for C = 2,560, of which three blocks fit a multiprocessor. The chains of the groups, 4 bytes for 32 rows
-// (1% of what moves), are added by a second kernel, whose threads take NORM_GROUPS groups each.
+// Going backward a block has NORM_ROWS rows, one after the other, because the weight's gradient adds them in order:
+// each thread keeps its columns' chains in registers while it writes dx, so that dy and sum are read once. What a
+// thread reads of the next rows is on its way by cp.async to places in shared memory that nobody else looks at: in bf16
+// three rows, 45 KiB for C = 2,560, of which three blocks fit a multiprocessor. The chains of the groups, 4 bytes for
+// 32 rows (1% of what moves), are added by a second kernel, whose threads take NORM_GROUPS groups each.
 //
 // A bias's gradient is summed in the same way, and moves 1 element per element.
 //
@@ -96,12 +96,13 @@ static __global__ void __launch_bounds__(MOST_THREADS)
     write_row(y + at, total, C);
 }
 
-// ---- sums over rows: chains of NORM_ROWS rows into a row of `partial` each, chains of NORM_GROUPS of these, then those
+// ---- sums over rows: chains of NORM_ROWS rows into a row of `partial` each, chains of NORM_GROUPS of these, then
+// those
 
 enum { FOLDED_COLUMNS = 8, MOST_FOLDED = 128 };
 
-// A thread has one chain of a column; the first FOLDED_COLUMNS threads then add the chains, ascending. How many run side
-// by side changes no bit.
+// A thread has one chain of a column; the first FOLDED_COLUMNS threads then add the chains, ascending. How many run
+// side by side changes no bit.
 static __global__ void __launch_bounds__(FOLDED_COLUMNS *MOST_FOLDED)
     fold_groups(float *to, const float *partial, int64_t groups, int64_t width)
 {

@@ -160,8 +160,8 @@ __device__ inline Share share_of(const Heads &h, int which, bool pages)
     return share;
 }
 
-// Where a token's keys (values) lie in the pages, from one head's on; the next head's are KEY_BLOCK · D further on. This
-// thread has `column` of them, and its partner in the upper half, which may lie anywhere in the row (page_column).
+// Where a token's keys (values) lie in the pages, from one head's on; the next head's are KEY_BLOCK · D further on.
+// This thread has `column` of them, and its partner in the upper half, which may lie anywhere in the row (page_column).
 struct PagePlace {
     element *to;
     int apart;
@@ -231,8 +231,9 @@ static __global__ void __launch_bounds__(BLOCK)
 // block has BLOCK_ROWS heads, of the queries or of the keys of few tokens, and takes them a tile at a time, as many
 // heads as its threads hold (D = 128: 16, fp32 build: 8). Row by row the threads turn d back, write dx, and lay d and n
 // down in shared memory; then, column by column, each of D adders continues its chain of d · n down the tile, and
-// begins a new one behind NORM_ROWS heads. What a thread reads of its next three tiles is on its way by cp.async to places in shared memory that nobody else looks at:
-// 96 KiB in flight to a multiprocessor with four blocks. 20 instructions an element: under half its bytes' time.
+// begins a new one behind NORM_ROWS heads. What a thread reads of its next three tiles is on its way by cp.async to
+// places in shared memory that nobody else looks at: 96 KiB in flight to a multiprocessor with four blocks. 20
+// instructions an element: under half its bytes' time.
 //
 // partial (row_groups(T·H) + row_groups(T·Hkv), D): the queries' groups of heads, then the keys'
 

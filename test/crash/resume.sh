@@ -36,13 +36,14 @@ a_run_has_one_result() {
     same_bits_with_other "AVX2 gives the bits of AVX-512" DEREASON_CPU=avx2
 }
 
-# Step 3 has two micro-batches through two layers of seven products; calls on the CPU come one after the other.
+# Step 3 has two micro-batches through two layers of four products, one of them with SwiGLU; calls on the CPU come one after the other.
 a_step_is_timed() {
     local out=$work/timed
     wants 0 train "$out" --profile-step 3
     same_run "$calm" "$out" "a step that is timed keeps its bits"
     [ "$(grep -c ' by its kernels:$' "$work/stdout")" = 1 ] || failed "not one table is shown"
-    grep -qE '^  matmul_forward +28 ' "$work/stdout" || failed "not 28 products forward are shown"
+    grep -qE '^  matmul_forward +12 ' "$work/stdout" && grep -qE '^  matmul_swiglu_forward +4 ' "$work/stdout" ||
+        failed "not 12 products forward and 4 with SwiGLU are shown"
     grep -qE '^  sum of the kernels .* not in any kernel ' "$work/stdout" || failed "what is in no kernel is not said"
     [ "$(grep -c '"step": 3,' "$out/profile.json")" = 1 ] || failed "profile.json is not of step 3"
     awk '/^  "seconds"/ { step = $2 + 0 } /^  "kernel_seconds"/ { kernels = $2 + 0 } /^      "seconds"/ { sum += $2 }

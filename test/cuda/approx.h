@@ -26,8 +26,8 @@ struct Matrix {
     float *row(int64_t r) { return x.data() + r * columns; }
 };
 
-// A sum over rows in the order that kernels/operations.h promises (rows_sum): its bits are promised too. `chain` is what
-// the next row's term is added to, or goes into a fused multiply-add with.
+// A sum over rows in the order that kernels/operations.h promises (rows_sum): its bits are promised too. `chain` is
+// what the next row's term is added to, or goes into a fused multiply-add with.
 struct RowsSum {
     float chain = 0, chains = 0, all = 0;
 

@@ -47,9 +47,11 @@ static int lay_run(void **state)
     put("log.jsonl", "{\"step\": 1, \"reward/mean\": 0.5, \"verdict/source/" HOSTILE "/equal\": 1, \"seconds\": 1}\n"
                      "{\"event\": \"eval\", \"step\": 1, \"eval/acc/mean@1\": null, \"seconds\": 2}\n");
     put("options.conf", "# model\nmodel = \"</script><b>\"\n");
-    put("rollouts/step-10.jsonl", "{\"step\":10,\"id\":\"b\",\"sample\":0,\"prompt\":\"p\",\"response\":\"ten\",\"ids\":[7777]}\n");
-    put("rollouts/step-9.jsonl", "{\"step\":9,\"id\":\"a\",\"sample\":0,\"prompt\":\"" HOSTILE "\",\"response\":\"" HOSTILE
-                                 "\",\"verdict\":\"equal\",\"reward\":1.0,\"prompt_ids\":[8888]}\n");
+    put("rollouts/step-10.jsonl",
+        "{\"step\":10,\"id\":\"b\",\"sample\":0,\"prompt\":\"p\",\"response\":\"ten\",\"ids\":[7777]}\n");
+    put("rollouts/step-9.jsonl",
+        "{\"step\":9,\"id\":\"a\",\"sample\":0,\"prompt\":\"" HOSTILE "\",\"response\":\"" HOSTILE
+        "\",\"verdict\":\"equal\",\"reward\":1.0,\"prompt_ids\":[8888]}\n");
     put("rollouts/notes.txt", "not a rollout");
     put("evaluations/step-9.jsonl", "{\"step\":9,\"id\":\"h\",\"sample\":1,\"prompt\":\"p\",\"response\":\"held\"}\n");
     return 0;
@@ -73,8 +75,8 @@ static void responses_come_in_the_order_of_steps_without_ids(void **state)
 {
     (void)state;
     Bytes html = page();
-    const char *nine = strstr(html.data, "[9,0,\"a\",0,null,null,\"equal\",1.0,\""), *ten = strstr(html.data, "[10,0,\"b\",0,"),
-               *held = strstr(html.data, "[9,1,\"h\",1,");
+    const char *nine = strstr(html.data, "[9,0,\"a\",0,null,null,\"equal\",1.0,\""),
+               *ten = strstr(html.data, "[10,0,\"b\",0,"), *held = strstr(html.data, "[9,1,\"h\",1,");
     assert_true(nine != NULL && ten != NULL && held != NULL && nine < ten && ten < held);
     assert_null(strstr(html.data, "7777"));
     assert_null(strstr(html.data, "8888"));
