@@ -113,8 +113,25 @@ static bool create(EventFile *file, const char *folder)
 
 bool events_open(EventFile *file, const char *folder, int64_t step)
 {
+    *file = (EventFile){.folder = copy_text(folder), .step = step};
+    return file->folder != NULL;
+}
+
+bool events_close(EventFile *file)
+{
+    bool ok = file->path == NULL || close(file->descriptor) == 0 || fail_errno("%s: closing", file->path);
+    free(file->path);
+    free(file->folder);
     *file = (EventFile){0};
-    TRY(folder_make(folder) && create(file, folder));
+    return ok;
+}
+
+// The file with its first records; what is half begun is closed with the rest.
+static bool begin_file(EventFile *file)
+{
+    if (file->path != NULL)
+        return true;
+    TRY(folder_make(file->folder) && create(file, file->folder));
     Event version = EVENT__INIT, again = EVENT__INIT;
     SessionLog start = SESSION_LOG__INIT;
     version.what_case = EVENT__WHAT_FILE_VERSION;
@@ -122,19 +139,8 @@ bool events_open(EventFile *file, const char *folder, int64_t step)
     start.status = SESSION_LOG__SESSION_STATUS__START;
     again.what_case = EVENT__WHAT_SESSION_LOG;
     again.session_log = &start;
-    again.step = step + 1;
-    if (write_event(file, &version) && (step < 0 || write_event(file, &again)))
-        return true;
-    events_close(file);
-    return false;
-}
-
-bool events_close(EventFile *file)
-{
-    bool ok = file->path == NULL || close(file->descriptor) == 0 || fail_errno("%s: closing", file->path);
-    free(file->path);
-    *file = (EventFile){0};
-    return ok;
+    again.step = file->step + 1;
+    return write_event(file, &version) && (file->step < 0 || write_event(file, &again));
 }
 
 static bool write_summary(EventFile *file, int64_t step, Summary__Value **values, size_t count)
@@ -146,7 +152,7 @@ static bool write_summary(EventFile *file, int64_t step, Summary__Value **values
     event.step = step;
     event.what_case = EVENT__WHAT_SUMMARY;
     event.summary = &summary;
-    return write_event(file, &event);
+    return begin_file(file) && write_event(file, &event);
 }
 
 bool events_scalars(EventFile *file, int64_t step, const LogField *fields, size_t count)

@@ -11,7 +11,9 @@
 typedef struct LogField LogField;
 
 typedef struct EventFile {
-    char *path; // NULL: closed
+    char *folder; // NULL: closed
+    int64_t step; // the last one that earlier files have
+    char *path;   // NULL: nothing has been written yet
     int descriptor;
     uint64_t end; // of the last whole record
 } EventFile;
@@ -22,8 +24,9 @@ enum { HISTOGRAM_BUCKETS = 30 }; // of equal width between the least and the lar
 // -1: removes the files. Files with other names are left alone.
 bool events_cut(const char *folder, int64_t step);
 
-// A new file in `folder`, which is made. step: the last one that earlier files have, -1: none; a reader that has seen
-// later ones is told to forget them.
+// A new file in `folder`, both of which are made when there is something to write: a run that has nothing left to do
+// leaves no trace. step: the last one that earlier files have, -1: none; a reader that has seen later ones is told to
+// forget them.
 bool events_open(EventFile *file, const char *folder, int64_t step);
 bool events_close(EventFile *file); // does nothing if {0} or closed
 

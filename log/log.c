@@ -69,12 +69,12 @@ static bool add_fields(RunLog *log, int64_t step, const LogField *fields, size_t
             TRY(add_number(&log->line, fields[i].name, fields[i].value));
     TRY(add_number(&log->line, "memory_bytes", (double)memory_peak()));
     return bytes_text(&log->line, "}\n") && line_file_append(&log->file, log->line.data, log->line.size) &&
-           (log->events.path == NULL || events_scalars(&log->events, step, fields, count));
+           (log->events.folder == NULL || events_scalars(&log->events, step, fields, count));
 }
 
 bool log_histogram(RunLog *log, int64_t step, const char *name, const double *values, size_t count)
 {
-    return log->events.path == NULL || events_histogram(&log->events, step, name, values, count);
+    return log->events.folder == NULL || events_histogram(&log->events, step, name, values, count);
 }
 
 bool log_step(RunLog *log, int64_t step, const LogField *fields, size_t count)

@@ -204,7 +204,7 @@ the_plan_says_what_fits() {
     [[ $(verdict) == yes* && $(verdict) == *"layers are recomputed"* ]] || failed "the defaults, 4B, an H100: $(verdict)"
     plan_of 0.6b 24G
     [[ $(verdict) == yes* ]] || failed "the defaults, 0.6B, 24 GB: $(verdict)"
-    for card in 64GiB 70GiB 60GiB; do
+    for card in 64GiB 70GiB 61GiB; do
         plan_of 4b $card --recompute none
         advice=$(verdict | sed -n 's/.*it fits with \(.*\) (.*/\1/p')
         [[ $(verdict) == no* && -n $advice ]] || failed "4B, $card: $(verdict)"

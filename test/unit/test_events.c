@@ -124,6 +124,14 @@ static void a_run_that_goes_on_has_no_step_twice(void **state)
     free_events(&after);
 }
 
+static void what_writes_nothing_leaves_no_file(void **state)
+{
+    (void)state;
+    write_steps(-1, 1, 1);
+    write_steps(1, 2, 1);
+    assert_int_equal(files(), 1);
+}
+
 // Every size that a kill can leave.
 static void torn_records_are_cut_off(void **state)
 {
@@ -204,6 +212,7 @@ int main(void)
         cmocka_unit_test_setup(checks_are_castagnolis, begin),
         cmocka_unit_test_setup(scalars_are_floats_of_the_log, begin),
         cmocka_unit_test_setup(a_run_that_goes_on_has_no_step_twice, begin),
+        cmocka_unit_test_setup(what_writes_nothing_leaves_no_file, begin),
         cmocka_unit_test_setup(torn_records_are_cut_off, begin),
         cmocka_unit_test_setup(other_files_are_left_alone, begin),
         cmocka_unit_test_setup(histograms_count_every_finite_value, begin),
