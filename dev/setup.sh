@@ -29,13 +29,13 @@ fi
 packages="gcc libc6-dev make libjansson-dev libpcre2-dev libutf8proc-dev libxxhash-dev libcurl4-openssl-dev libmicrohttpd-dev ca-certificates libmpc-dev libprotobuf-c-dev protobuf-c-compiler"
 headers="jansson.h pcre2.h utf8proc.h xxhash.h curl/curl.h microhttpd.h mpc.h omp.h protobuf-c/protobuf-c.h"
 if [ "${1:-build}" = test ]; then
-    packages="$packages g++ libcmocka-dev"
+    packages="$packages g++ libcmocka-dev curl"
     headers="$headers cmocka.h"
 fi
 
 complete() {
     command -v "${CC:-gcc}" >/dev/null 2>&1 && command -v protoc-c >/dev/null 2>&1 || return 1
-    case $packages in *g++*) command -v "${CXX:-g++}" >/dev/null 2>&1 || return 1 ;; esac
+    case $packages in *g++*) command -v "${CXX:-g++}" >/dev/null 2>&1 && command -v curl >/dev/null 2>&1 || return 1 ;; esac
     for header in $headers; do
         prelude="#define PCRE2_CODE_UNIT_WIDTH 8
 #include <stdarg.h>
