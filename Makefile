@@ -27,7 +27,7 @@ include dev/cuda.mk
 VERSION := $(shell git describe --always --dirty --tags 2>/dev/null || echo unversioned)
 $(shell mkdir -p $(B); echo '$(VERSION)' | cmp -s - $(B)/version.txt || echo '$(VERSION)' >$(B)/version.txt)
 
-ROOMS   := base system json log options ranks tokenizer kernels safetensors checkpoint server answers answers/words answers/units answers/chemistry \
+ROOMS   := base system json html log options ranks tokenizer kernels safetensors checkpoint server answers answers/words answers/units answers/chemistry \
            answers/formula answers/compare model sharded pretrained fit shards rows engine session asking chat serving data decontamination intake inspect difficulty judges pools run rl metrics view evaluation tasks figures benchmarks
 LIBRARY := $(wildcard $(addsuffix /*.c,$(ROOMS)))
 ARCH    := $(shell uname -m)
@@ -59,10 +59,10 @@ $(B)/libraries: dev/setup.sh
 
 # protobuf-c's compiler makes C of messages
 PROTOS  := $(wildcard $(addsuffix /*.proto,$(ROOMS)))
-$(PROTOS:%.proto=$(B)/generated/%.pb-c.c) &: $(PROTOS)
+$(B)/generated/%.pb-c.c: %.proto
 	@mkdir -p $(B)/generated
-	@echo "  PROTO $(B)/generated"
-	@protoc-c --c_out=$(B)/generated $(PROTOS)
+	@echo "  PROTO $@"
+	@protoc-c --c_out=$(B)/generated $<
 
 # one rule set per build folder
 define BUILD
@@ -86,6 +86,7 @@ $(PROTOS:%.proto=$(1)/%.pb-c.o): $(1)/%.pb-c.o: $(B)/generated/%.pb-c.c
 	@$$(CC) $$(CFLAGS) $(2) -c $$< -o $$@
 $(1)/log/events.o: $(PROTOS:%.proto=$(B)/generated/%.pb-c.c)
 $(1)/tasks/tasks.o: $(wildcard tasks/*.task)
+$(1)/html/html_text.o: html/page.css html/page.js
 $(1)/figures/page_text.o: figures/page.css figures/page.js
 $(1)/view/view_text.o: view/view.css view/view.js
 $(1)/benchmarks/judging.o: benchmarks/equality.txt

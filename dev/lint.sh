@@ -15,7 +15,7 @@ export tidy headers
 # __malloc__(omp_free): gcc's omp.h has an attribute that clang does not know
 check() {
     $tidy --quiet --warnings-as-errors='*' "$@" -- -x c -std=c11 -D_GNU_SOURCE -DCPU_VARIANT=plain -DVERSION='""' '-D__malloc__(...)=' \
-        -I. -fopenmp -idirafter "$headers" 2>&1
+        -I. -Ibuild/generated -fopenmp -idirafter "$headers" 2>&1
 }
 export -f check
 said=$(printf '%s\0' "${sources[@]}" | xargs -0 -n 1 -P "$(nproc)" bash -c 'check "$@"' check) && found=no || found=yes

@@ -2,7 +2,7 @@
 // front of it, then the script (page.js) that reads them. What a script element may not hold is escaped in the JSON.
 #include "figures/figures.h"
 #include "figures/page_internal.h"
-#include "log/html.h"
+#include "html/html.h"
 #include "rows/lines.h"
 #include "system/files.h"
 #include <stdlib.h>
@@ -137,7 +137,7 @@ static bool write_page(Writer *w, const json_t *summary, const char *folder)
     json_t *figures;
     json_object_foreach ((json_t *)summary, task, figures)
         ok = ok && add_task(w, folder, task);
-    return ok && write_text(w, "<script>\n") && write_text(w, PAGE_SCRIPT) &&
+    return ok && write_text(w, "<script>\n") && write_text(w, HTML_SCRIPT) && write_text(w, PAGE_SCRIPT) &&
            write_text(w, "</script>\n</body></html>\n");
 }
 

@@ -1,43 +1,13 @@
-// The list of responses: filters, a search, and each response opened on demand. Rows lie in the page as JSON, in chunks
-// that are parsed when one of them is read. Every text of data and models is set as text, never as markup.
-'use strict';
+// The list of responses: filters, a search, and each response opened on demand (html/page.js).
 (function () {
     const RIGHT = 1, STRICT = 2, CUT_OFF = 4, FOUND = 8, DRAWN = 16, UNREADABLE = 32; // as in page.c
-    const SHOWN = 100, KEPT = 8; // responses on a screen; chunks that stay parsed
+    const SHOWN = 100; // responses on a screen
     const KNOWN = ['task', 'id', 'question', 'sample', 'asked', 'options', 'categories', 'reference', 'text',
         'finish_reason', 'tokens', 'extracted', 'letter', 'right', 'strict', 'rule', 'found', 'readable', 'drawn',
         'by_chance'];
-    const $ = name => document.getElementById(name);
-    const all = name => Array.from(document.getElementsByClassName(name));
-    const meta = JSON.parse($('meta').textContent);
-    const hidden = new RegExp('[' + meta.hidden + ']', 'gu');
-
-    // Characters that act or cannot be seen become their numbers.
-    function visible(text) {
-        const number = c => c.codePointAt(0).toString(16).toUpperCase().padStart(4, '0');
-        return String(text).replace(hidden, c => '\\u{' + number(c) + '}');
-    }
-
-    function make(tag, kind, text, children) {
-        const element = document.createElement(tag);
-        if (kind) element.className = kind;
-        if (text !== undefined && text !== null) element.textContent = visible(text);
-        for (const child of children || []) element.appendChild(child);
-        return element;
-    }
+    const {$, all, meta, make, folded, rows} = Page;
 
     // ---- rows
-
-    const chunks = all('rows'), parsed = new Map();
-    function rows(chunk) {
-        let list = parsed.get(chunk);
-        if (list === undefined) {
-            list = JSON.parse(chunks[chunk].textContent);
-            if (parsed.size >= KEPT) parsed.delete(parsed.keys().next().value);
-            parsed.set(chunk, list);
-        }
-        return list;
-    }
 
     const entries = [];
     all('index').forEach((script, chunk) => {
@@ -98,17 +68,7 @@
         const summary = make('summary', '', null, tags(entry));
         summary.appendChild(make('b', '', title));
         summary.appendChild(make('span', 'begin', entry.begin));
-        const details = make('details', '', null, [summary]);
-        details.addEventListener('toggle', () => {
-            if (details.open && !details.body) {
-                details.body = opened(rows(entry.chunk)[entry.place]);
-                details.appendChild(details.body);
-            } else if (!details.open && details.body) {
-                details.removeChild(details.body);
-                details.body = null;
-            }
-        });
-        return details;
+        return folded(summary, () => opened(rows(entry.chunk)[entry.place]));
     }
 
     // ---- filters

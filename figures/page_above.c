@@ -2,7 +2,7 @@
 // can be read without scripts.
 #include "figures/figures_internal.h"
 #include "figures/page_internal.h"
-#include "log/html.h"
+#include "html/html.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -178,7 +178,7 @@ bool page_above(Bytes *out, const json_t *summary)
         TRY(bytes_text(out, between) && html_text(out, task));
         between = ", ";
     }
-    return bytes_text(out, "</title>\n<style>\n") && bytes_text(out, PAGE_STYLE) &&
+    return bytes_text(out, "</title>\n<style>\n") && bytes_text(out, HTML_STYLE) && bytes_text(out, PAGE_STYLE) &&
            bytes_text(out, "</style></head><body>\n<h1>Evaluation</h1>\n") && append_tasks(out, summary) &&
            append_details(out, summary) && bytes_text(out, FILTERS);
 }

@@ -1,12 +1,6 @@
-// The page's style and script: figures/page.css and page.js, each with a 0 byte behind it.
+// The page's own style and script: figures/page.css and page.js.
 #include "figures/page_internal.h"
+#include "html/html.h"
 
-#define EMBEDDED(name, file)                                                                                           \
-    __asm__(".section .rodata\n"                                                                                       \
-            ".globl " #name "\n" #name ":\n"                                                                           \
-            ".incbin \"figures/" file "\"\n"                                                                           \
-            ".byte 0\n"                                                                                                \
-            ".previous\n");
-
-EMBEDDED(PAGE_STYLE, "page.css")
-EMBEDDED(PAGE_SCRIPT, "page.js")
+HTML_EMBEDDED(PAGE_STYLE, "figures/page.css")
+HTML_EMBEDDED(PAGE_SCRIPT, "figures/page.js")

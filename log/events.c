@@ -3,8 +3,6 @@
 #include "log/event.pb-c.h"
 #include "log/log.h"
 #include "system/files.h"
-#include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,24 +52,6 @@ static uint64_t get(const uint8_t *at, int bytes)
 
 // ---- writing
 
-static bool write_all(EventFile *file, const char *data, size_t size)
-{
-    for (size_t done = 0; done < size;) {
-        ssize_t n = write(file->descriptor, data + done, size - done);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0) {
-            fail_errno("%s: writing", file->path);
-            if (ftruncate(file->descriptor, (off_t)file->end) != 0)
-                fail_in("and a record that is cut short stays"); // the next start cuts it off
-            return false;
-        }
-        done += (size_t)n;
-    }
-    file->end += size;
-    return true;
-}
-
 static bool write_event(EventFile *file, Event *event)
 {
     struct timespec now;
@@ -84,31 +64,29 @@ static bool write_event(EventFile *file, Event *event)
     put(record + 8, masked(record, 8), CHECK_BYTES);
     event__pack(event, (uint8_t *)record + LENGTH_BYTES);
     put(record + LENGTH_BYTES + size, masked(record + LENGTH_BYTES, size), CHECK_BYTES);
-    bool ok = write_all(file, record, size + LENGTH_BYTES + CHECK_BYTES);
+    bool ok = line_file_append(&file->file, record, size + LENGTH_BYTES + CHECK_BYTES);
     free(record);
     return ok;
 }
 
-static bool create(EventFile *file, const char *folder)
+// The run's folder is locked, so nobody else makes files there.
+static bool create(EventFile *file)
 {
     char host[64] = "";
+    PathKind kind = PATH_FILE;
+    bool ok = folder_make(file->folder);
     if (gethostname(host, sizeof host - 1) != 0)
         strcpy(host, "host");
-    for (int number = 0;; number++) {
+    for (int number = 0; ok && kind != PATH_NONE; number++) {
         Bytes name = {0};
-        bool ok =
-            bytes_printf(&name, BEGINNING "%010lld.%s.%d.%d" OURS, (long long)time(NULL), host, (int)getpid(), number);
-        file->path = ok ? path_join(folder, name.data) : NULL;
+        ok = bytes_printf(&name, BEGINNING "%010lld.%s.%d.%d" OURS, (long long)time(NULL), host, (int)getpid(), number);
+        char *path = ok ? path_join(file->folder, name.data) : NULL;
+        ok = path != NULL && path_kind(&kind, path) &&
+             (kind != PATH_NONE || line_file_open(&file->file, path, false, NULL));
         bytes_free(&name);
-        TRY(file->path != NULL);
-        file->descriptor = open(file->path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0644);
-        if (file->descriptor >= 0)
-            return true;
-        ok = errno == EEXIST || fail_errno("%s: creating", file->path);
-        free(file->path);
-        file->path = NULL;
-        TRY(ok);
+        free(path);
     }
+    return ok;
 }
 
 bool events_open(EventFile *file, const char *folder, int64_t step)
@@ -119,8 +97,7 @@ bool events_open(EventFile *file, const char *folder, int64_t step)
 
 bool events_close(EventFile *file)
 {
-    bool ok = file->path == NULL || close(file->descriptor) == 0 || fail_errno("%s: closing", file->path);
-    free(file->path);
+    bool ok = line_file_close(&file->file);
     free(file->folder);
     *file = (EventFile){0};
     return ok;
@@ -129,9 +106,9 @@ bool events_close(EventFile *file)
 // The file with its first records; what is half begun is closed with the rest.
 static bool begin_file(EventFile *file)
 {
-    if (file->path != NULL)
+    if (file->file.path != NULL)
         return true;
-    TRY(folder_make(file->folder) && create(file, file->folder));
+    TRY(create(file));
     Event version = EVENT__INIT, again = EVENT__INIT;
     SessionLog start = SESSION_LOG__INIT;
     version.what_case = EVENT__WHAT_FILE_VERSION;

@@ -6,16 +6,14 @@
 #ifndef LOG_EVENTS_H
 #define LOG_EVENTS_H
 
-#include "base/base.h"
+#include "system/line_file.h"
 
 typedef struct LogField LogField;
 
 typedef struct EventFile {
-    char *folder; // NULL: closed
-    int64_t step; // the last one that earlier files have
-    char *path;   // NULL: nothing has been written yet
-    int descriptor;
-    uint64_t end; // of the last whole record
+    char *folder;  // NULL: closed
+    int64_t step;  // the last one that earlier files have
+    LineFile file; // closed: nothing has been written yet. Records are appended as lines are: whole, or not at all
 } EventFile;
 
 enum { HISTOGRAM_BUCKETS = 30 }; // of equal width between the least and the largest value

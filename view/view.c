@@ -1,6 +1,6 @@
 // A run's page: its head, what is known of the run as JSON, the log's lines, the responses (view_rows.c), then the
 // script (view.js) that shows them.
-#include "log/html.h"
+#include "html/html.h"
 #include "system/line_file.h"
 #include "view/view_internal.h"
 #include <stdlib.h>
@@ -41,9 +41,9 @@ static bool put_head(AtomicFile *file, const char *run)
 {
     Bytes out = {0};
     bool ok = bytes_text(&out, VIEW_BEGINNING) && bytes_text(&out, HEAD) && bytes_text(&out, "<title>") &&
-              html_text(&out, run) && bytes_text(&out, "</title>\n<style>\n") && bytes_text(&out, VIEW_STYLE) &&
-              bytes_text(&out, "</style></head><body>\n<h1>") && html_text(&out, run) && bytes_text(&out, "</h1>\n") &&
-              bytes_text(&out, BODY) && view_put(file, &out);
+              html_text(&out, run) && bytes_text(&out, "</title>\n<style>\n") && bytes_text(&out, HTML_STYLE) &&
+              bytes_text(&out, VIEW_STYLE) && bytes_text(&out, "</style></head><body>\n<h1>") && html_text(&out, run) &&
+              bytes_text(&out, "</h1>\n") && bytes_text(&out, BODY) && view_put(file, &out);
     bytes_free(&out);
     return ok;
 }
@@ -140,7 +140,7 @@ bool view_write(const char *path, const char *run)
     AtomicFile file = {0};
     TRY(file_may_be_replaced(path, VIEW_BEGINNING) && parents_make(path) && atomic_open(&file, path));
     bool ok = put_head(&file, run) && put_meta(&file, run) && put_log(&file, run) && put_rows(&file, run) &&
-              put_text(&file, "<script>\n") && put_text(&file, VIEW_SCRIPT) &&
+              put_text(&file, "<script>\n") && put_text(&file, HTML_SCRIPT) && put_text(&file, VIEW_SCRIPT) &&
               put_text(&file, "</script>\n</body></html>\n") && atomic_commit(&file);
     atomic_abort(&file);
     return ok;

@@ -1,25 +1,6 @@
-// A run's page: curves, tables and the list of responses, from the JSON that the page holds. Responses are parsed chunk
-// by chunk when they are read. Every text of data and models is set as text, never as markup.
-'use strict';
+// A run's page: curves, tables and the list of responses, from the JSON that the page holds (html/page.js).
 (function () {
-    const $ = name => document.getElementById(name);
-    const all = name => Array.from(document.getElementsByClassName(name));
-    const meta = JSON.parse($('meta').textContent), log = JSON.parse($('log').textContent);
-    const hidden = new RegExp('[' + meta.hidden + ']', 'gu');
-
-    // Characters that act or cannot be seen become their numbers.
-    function visible(text) {
-        const number = c => c.codePointAt(0).toString(16).toUpperCase().padStart(4, '0');
-        return String(text).replace(hidden, c => '\\u{' + number(c) + '}');
-    }
-
-    function make(tag, kind, text, children) {
-        const element = document.createElement(tag);
-        if (kind) element.className = kind;
-        if (text !== undefined && text !== null) element.textContent = visible(text);
-        for (const child of children || []) element.appendChild(child);
-        return element;
-    }
+    const {$, all, meta, visible, make, folded, rows} = Page, log = JSON.parse($('log').textContent);
 
     function shape(tag, attributes, text) {
         const element = document.createElementNS('http://www.w3.org/2000/svg', tag);
@@ -331,23 +312,13 @@
 
     // ---- responses
 
-    const SHOWN = 100, KEPT = 8, SLICE = 30; // on a screen; chunks that stay parsed; milliseconds of searching at once
+    const SHOWN = 100, SLICE = 30; // on a screen; milliseconds of searching at once
     const KNOWN = ['step', 'id', 'source', 'category', 'difficulty', 'prompt', 'reference', 'sample', 'response', 'tokens',
         'finish_reason', 'answer', 'kind', 'verdict', 'rule', 'reward', 'advantage'];
-    const chunks = all('rows'), parsed = new Map(), entries = [];
+    const KINDS = {equal: 'right', different: 'wrong', unknown: 'note'}, entries = [];
     all('index').forEach((script, chunk) => JSON.parse(script.textContent).forEach(
         ([step, held, id, sample, level, source, verdict, reward, begin], place) => entries.push(
             {chunk, place, step, held: held === 1, id, sample, level, source, verdict, reward, begin})));
-
-    function rows(chunk) {
-        let list = parsed.get(chunk);
-        if (list === undefined) {
-            list = JSON.parse(chunks[chunk].textContent);
-            if (parsed.size >= KEPT) parsed.delete(parsed.keys().next().value);
-            parsed.set(chunk, list);
-        }
-        return list;
-    }
 
     function opened(row) {
         const list = make('dl');
@@ -371,21 +342,11 @@
 
     function item(e) {
         const summary = make('summary');
-        if (e.verdict !== null) summary.appendChild(make('span', 'tag ' + e.verdict, e.verdict));
+        if (e.verdict !== null) summary.appendChild(make('span', 'tag ' + KINDS[e.verdict], e.verdict));
         if (e.reward !== null) summary.appendChild(make('span', 'tag', 'reward ' + short(e.reward)));
         summary.appendChild(make('b', '', (e.held ? 'held-out, ' : '') + 'step ' + e.step + ' · ' + e.id + ' #' + e.sample));
         summary.appendChild(make('span', 'begin', e.begin));
-        const details = make('details', '', null, [summary]);
-        details.addEventListener('toggle', () => {
-            if (details.open && !details.body) {
-                details.body = opened(rows(e.chunk)[e.place]);
-                details.appendChild(details.body);
-            } else if (!details.open && details.body) {
-                details.removeChild(details.body);
-                details.body = null;
-            }
-        });
-        return details;
+        return folded(summary, () => opened(rows(e.chunk)[e.place]));
     }
 
     const MENUS = [['kind', 'rollouts and held-out', e => e.held ? 'held-out problems' : 'rollouts'],

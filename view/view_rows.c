@@ -1,5 +1,5 @@
 // The responses of a run's page: see view_internal.h.
-#include "log/html.h"
+#include "html/html.h"
 #include "rows/lines.h"
 #include "view/view_internal.h"
 #include <stdlib.h>

@@ -1,12 +1,6 @@
-// The page's style and script: view/view.css and view.js, each with a 0 byte behind it.
+// The page's own style and script: view/view.css and view.js.
+#include "html/html.h"
 #include "view/view_internal.h"
 
-#define EMBEDDED(name, file)                                                                                           \
-    __asm__(".section .rodata\n"                                                                                       \
-            ".globl " #name "\n" #name ":\n"                                                                           \
-            ".incbin \"view/" file "\"\n"                                                                              \
-            ".byte 0\n"                                                                                                \
-            ".previous\n");
-
-EMBEDDED(VIEW_STYLE, "view.css")
-EMBEDDED(VIEW_SCRIPT, "view.js")
+HTML_EMBEDDED(VIEW_STYLE, "view/view.css")
+HTML_EMBEDDED(VIEW_SCRIPT, "view/view.js")

@@ -300,25 +300,9 @@ static __attribute__((unused)) void matmul_nn(Tensor c, Tensor a, Tensor b, bool
                        .add = add});
 }
 
-// c (M, N) = aᵀ · b, a (K, M), b (K, N): the gradient of a weight, dW = dYᵀ X.
-static __attribute__((unused)) void matmul_tn(Tensor c, Tensor a, Tensor b, bool add)
-{
-    product(&(Product){.M = c.rows,
-                       .N = c.columns,
-                       .K = a.rows,
-                       .c = c.data,
-                       .c_row = c.stride,
-                       .a = a.data,
-                       .a_row = 1,
-                       .a_k = a.stride,
-                       .b = b.data,
-                       .b_k = b.stride,
-                       .b_column = 1,
-                       .add = add});
-}
-
-// The same where the rows of a and b come in several calls. start: chains of the rows before these, dense, NULL for the
-// first; add, the last: finished, they are added to c.
+// c (M, N) = aᵀ · b, a (K, M), b (K, N): the gradient of a weight, dW = dYᵀ X. Where the rows of a and b come in several
+// calls, start has the chains of the rows before these, dense, NULL for the first; add, for the last: finished, they are
+// added to c.
 static __attribute__((unused)) void matmul_tn_from(Tensor c, const float *start, Tensor a, Tensor b, bool add)
 {
     product(&(Product){.M = c.rows,
@@ -334,4 +318,9 @@ static __attribute__((unused)) void matmul_tn_from(Tensor c, const float *start,
                        .b_column = 1,
                        .add = add,
                        .start = start});
+}
+
+static __attribute__((unused)) void matmul_tn(Tensor c, Tensor a, Tensor b, bool add)
+{
+    matmul_tn_from(c, NULL, a, b, add);
 }

@@ -1,5 +1,5 @@
 // Texts in pages: see html.h.
-#include "log/html.h"
+#include "html/html.h"
 #include "log/visible.h"
 #include <stdlib.h>
 #include <string.h>
