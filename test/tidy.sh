@@ -11,7 +11,7 @@ columns=120 file_lines=700 room_lines=3500 readme_lines=190 sft_lines=170 rl_lin
 # and rises by a change that says for what: 20,000 were for one process; ranks, saves beside the steps, ./evaluate, ends by an evaluation,
 # prompts that rest, prompts once, a step's profile, pages that samples share, scalars for TensorBoard, ./serve and what it asks of the
 # engine, the faster of a library and our own products, columns of wider tensors came since; Hopper's: decoding, few rows, pairs of blocks.
-core_lines=24815 hopper_lines=3455
+core_lines=24805 hopper_lines=3455
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -300,9 +300,9 @@ static __attribute__((unused)) void matmul_nn(Tensor c, Tensor a, Tensor b, bool
                        .add = add});
 }
 
-// c (M, N) = aᵀ · b, a (K, M), b (K, N): the gradient of a weight, dW = dYᵀ X. Where the rows of a and b come in several
-// calls, start has the chains of the rows before these, dense, NULL for the first; add, for the last: finished, they are
-// added to c.
+// c (M, N) = aᵀ · b, a (K, M), b (K, N): the gradient of a weight, dW = dYᵀ X. Where the rows of a and b come in
+// several calls, start has the chains of the rows before these, dense, NULL for the first; add, for the last: finished,
+// they are added to c.
 static __attribute__((unused)) void matmul_tn_from(Tensor c, const float *start, Tensor a, Tensor b, bool add)
 {
     product(&(Product){.M = c.rows,

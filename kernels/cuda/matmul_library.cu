@@ -17,10 +17,10 @@
 // slab first: in another order for each remainder, where a check of all would be a check of 128 shapes. So the library
 // gets whole multiples of 128 rows, those behind the last one being zeros in both operands (zero times an infinity
 // would be NaN), which end a chain without changing it. The caller says how many rows it has memory for
-// (Product.k_room); what lies there is cleared before each product, at a few microseconds, because nothing else keeps
-// it clean: attention's gradients work in the same memory. Where there is no room (a last micro-batch that fills its
-// memory to within 128 rows; the head's last chunk) the product is our own kernel's, which needs no zeros in memory.
-// The CPU knows nothing of all this, and activations are planned as before.
+// (Product.k_room); what lies there is cleared before each product (an estimated few microseconds), because nothing
+// else keeps it clean: attention's gradients work in the same memory. Where there is no room (a last micro-batch that
+// fills its memory to within 128 rows; the head's last chunk) the product is our own kernel's, which needs no zeros in
+// memory. The CPU knows nothing of all this, and activations are planned as before.
 #include "kernels/cuda/hopper.h"
 #include "kernels/cuda/library.h"
 #include "kernels/cuda/makers.h"
