@@ -18,7 +18,12 @@ bool cache_folder(char **folder)
         return (*folder = copy_text(ours)) != NULL;
     if (caches != NULL && caches[0] == '/') // the XDG specification: any other is ignored
         return (*folder = path_join(caches, "dereason")) != NULL;
-    return home == NULL || home[0] != '/' || (*folder = path_join(home, ".cache/dereason")) != NULL;
+    PathKind kind = PATH_NONE; // a service's home need not exist (/nonexistent), and is not ours to make
+    if (home == NULL || home[0] != '/' || !path_kind(&kind, home) || kind != PATH_FOLDER) {
+        error_clear();
+        return true;
+    }
+    return (*folder = path_join(home, ".cache/dereason")) != NULL;
 }
 
 // ---- in memory

@@ -19,6 +19,7 @@ slots=$(($(nproc) + 1)) running=0 failed=0 # one more than cores: some tests wai
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 : >"$work/passed"
+export DEREASON_CACHE=$work/cache # nothing that an earlier run found out, and nothing in the user's own
 
 # Its output is shown when it fails, and what it skipped always; one test's lines together.
 run_one() {

@@ -214,9 +214,11 @@ static void the_cache_folder_follows_the_environment(void **state)
                  {"off", "/c", "/h", NULL},
                  {"", "/c", "/h", NULL},
                  {NULL, "/c", "/h", "/c/dereason"},
-                 {NULL, "c", "/h", "/h/.cache/dereason"},
+                 {NULL, "c", "/tmp", "/tmp/.cache/dereason"},
                  {NULL, NULL, NULL, NULL},
-                 {NULL, NULL, "/h", "/h/.cache/dereason"}};
+                 {NULL, NULL, "/tmp", "/tmp/.cache/dereason"},
+                 {NULL, NULL, "/no/such/home", NULL}, // a home that is not there is not made
+                 {NULL, NULL, "/dev/null", NULL}};
     const char *const names[] = {"DEREASON_CACHE", "XDG_CACHE_HOME", "HOME"};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const char *const values[] = {cases[i].ours, cases[i].caches, cases[i].home};
