@@ -18,12 +18,6 @@
 
 enum { SMALL = 64 << 10, LARGE = 256 << 10, MEMORY_MOST = 200 << 20 };
 
-static inline bool is_long(void)
-{
-    const char *how = getenv("DEREASON_TEST");
-    return how != NULL && strcmp(how, "long") == 0;
-}
-
 // ---- one comparison, in its own process
 
 typedef struct Outcome {

@@ -24,6 +24,16 @@ enum { IS_RELEASE = 0 };
 enum { IS_RELEASE = 1 };
 #endif
 
+static inline bool is_long(void) // make test-long
+{
+    const char *how = getenv("DEREASON_TEST");
+    return how != NULL && strcmp(how, "long") == 0;
+}
+
+// Sanitizers look for wrong memory, not for wrong numbers: what the release build compares whole, they repeat in part,
+// and whole in long tests.
+static inline bool is_brief(void) { return !IS_RELEASE && !is_long(); }
+
 // The call succeeds; otherwise the test fails with the chain of causes.
 #define assert_ok(call)                                                                                                \
     do {                                                                                                               \

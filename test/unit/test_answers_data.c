@@ -18,12 +18,6 @@ static Text span(const char *text) { return (Text){text, strlen(text)}; }
 
 static const Text no_row = {NULL, 0};
 
-static bool is_long(void)
-{
-    const char *how = getenv("DEREASON_TEST");
-    return how != NULL && strcmp(how, "long") == 0;
-}
-
 // ---- rows
 
 typedef struct Rows {

@@ -190,9 +190,9 @@ static void a_file_that_cannot_be_read_is_an_error_with_its_path(void **state)
     MappedFile map;
     assert_ok(file_write_atomic(path, "12345", 5));
     assert_refused(file_read(&text, path, 4), "large: 5 bytes, more than the 4");
-    assert_refused(file_read(&text, "/nonexistent/x", 9), "/nonexistent/x: No such file or directory");
+    assert_refused(file_read(&text, "/proc/nonexistent/x", 9), "/proc/nonexistent/x: No such file or directory");
     assert_refused(file_read(&text, folder, 9), "not a regular file");
-    assert_refused(file_map(&map, "/nonexistent/x"), "/nonexistent/x: No such file or directory");
+    assert_refused(file_map(&map, "/proc/nonexistent/x"), "/proc/nonexistent/x: No such file or directory");
     assert_false(file_exists(folder));
     assert_true(folder_exists(folder));
     assert_false(folder_exists(path));
@@ -208,7 +208,7 @@ static void what_cannot_be_seen_is_not_absent(void **state)
     assert_ok(file_write_atomic(file, "1", 1) && path_kind(&kind, file) && kind == PATH_FILE);
     assert_ok(path_kind(&kind, folder) && kind == PATH_FOLDER);
     assert_ok(path_kind(&kind, "/dev/null") && kind == PATH_OTHER);
-    assert_ok(path_kind(&kind, "/nonexistent/x") && kind == PATH_NONE);
+    assert_ok(path_kind(&kind, "/proc/nonexistent/x") && kind == PATH_NONE);
     assert_ok(path_kind(&kind, under) && kind == PATH_NONE); // below a file
     assert_ok(path_in_folder_kind(&kind, folder, "seen") && kind == PATH_FILE);
     assert_int_equal(symlink(loop, loop), 0);
@@ -230,7 +230,7 @@ static void the_kind_of_an_error_is_that_of_its_first_cause(void **state)
     fail_as(ERROR_STOPPED, "stopped");
     fail_in("waiting");
     assert_int_equal(error_kind(), ERROR_STOPPED);
-    assert_refused(file_read(&text, "/nonexistent/x", 9),
+    assert_refused(file_read(&text, "/proc/nonexistent/x", 9),
                    "No such file"); // that is known, and no trouble of the system's
     assert_int_equal(error_kind(), ERROR_OTHER);
     error_clear();
@@ -292,7 +292,7 @@ static void a_full_disk_leaves_the_old_file_and_no_rubbish(void **state)
 
 static void a_file_in_no_folder_is_an_error_with_its_path(void **state)
 {
-    assert_refused(file_write_atomic("/nonexistent/x", "", 0), "/nonexistent/x");
+    assert_refused(file_write_atomic("/proc/nonexistent/x", "", 0), "/proc/nonexistent/x");
     char *path = inside("target");
     assert_ok(folder_make(path));
     size_t before = entries(folder);
@@ -412,7 +412,7 @@ static void names_are_listed_in_order(void **state)
     assert_string_equal(names[2], "a10");
     assert_string_equal(names[4], "b");
     names_free(names, count);
-    assert_refused(folder_list(&names, &count, "/nonexistent"), "/nonexistent: listing the folder");
+    assert_refused(folder_list(&names, &count, "/proc/nonexistent"), "/proc/nonexistent: listing the folder");
     free(path);
 }
 

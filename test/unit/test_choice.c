@@ -433,8 +433,7 @@ static bool read_question(Question *q, json_t *root, int64_t number)
 static void real_options_are_named_in_all_these_ways(void **state)
 {
     static const char path[] = "../shared/data/bench/mmlu_pro/test.jsonl";
-    const char *how = getenv("DEREASON_TEST");
-    int64_t every = how != NULL && strcmp(how, "long") == 0 ? 1 : 16, count = 0, bad[FORMS] = {0};
+    int64_t every = is_long() ? 1 : 16, count = 0, bad[FORMS] = {0};
     LineReader lines;
     Bytes reference = {0}, response = {0};
     if (!file_exists(path)) {

@@ -217,7 +217,7 @@ static void the_cache_folder_follows_the_environment(void **state)
                  {NULL, "c", "/tmp", "/tmp/.cache/dereason"},
                  {NULL, NULL, NULL, NULL},
                  {NULL, NULL, "/tmp", "/tmp/.cache/dereason"},
-                 {NULL, NULL, "/no/such/home", NULL}, // a home that is not there is not made
+                 {NULL, NULL, "/proc/nonexistent", NULL}, // a home that is not there is not made
                  {NULL, NULL, "/dev/null", NULL}};
     const char *const names[] = {"DEREASON_CACHE", "XDG_CACHE_HOME", "HOME"};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

@@ -263,7 +263,7 @@ static void a_log_without_a_file_or_terminal_is_silent(void **state)
 static void a_log_that_cannot_be_opened_is_an_error_with_its_path(void **state)
 {
     RunLog log;
-    assert_refused(log_open(&log, "/nonexistent/log.jsonl", NULL, 3, 1), "/nonexistent/log.jsonl: opening");
+    assert_refused(log_open(&log, "/proc/nonexistent/log.jsonl", NULL, 3, 1), "/proc/nonexistent/log.jsonl: opening");
 }
 
 // The status of a child that waits for signals: 75 after one, if it was the first.

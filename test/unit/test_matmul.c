@@ -79,6 +79,8 @@ static void every_output_is_one_ascending_chain(void **state)
         skip();
     }
     for (int i = 0; i < SHAPE_COUNT; i++) {
+        if (is_brief() && SHAPES[i][0] * SHAPES[i][1] * SHAPES[i][2] > 500000)
+            continue;
         Case c = make_case(SHAPES[i]);
         for (int s = 0; s < 2; s++)
             for (int threads = 1; sets[s] != NULL && threads <= 3; threads++)

@@ -217,7 +217,7 @@ static void a_bad_line_of_a_file_is_refused_with_its_number(void **state)
     assert_config_refused("steps =\n", ":1: steps = : must be a whole number");
     assert_config_refused("config = other\n", ":1: config: no such option");
     assert_config_refused("title = \xff\n", "must be valid UTF-8");
-    assert_words_refused("--config: /nonexistent/x: No such file", "--config", "/nonexistent/x");
+    assert_words_refused("--config: /proc/nonexistent/x: No such file", "--config", "/proc/nonexistent/x");
 }
 
 static void a_file_with_a_nul_byte_is_refused(void **state)
