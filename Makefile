@@ -13,8 +13,8 @@ CC      := gcc
 endif
 B       := build
 SMALL_LIBS := -ljansson -lpcre2-8 -lutf8proc -lxxhash -lprotobuf-c -lm
-# only programs that ask servers or compare answers are linked with these
-SOME_LIBS := -Wl,--push-state,--as-needed -lcurl -lmpc -lmpfr -lgmp -Wl,--pop-state
+# only programs that ask servers, compare answers or edit lines are linked with these
+SOME_LIBS := -Wl,--push-state,--as-needed -lcurl -lmpc -lmpfr -lgmp -ledit -Wl,--pop-state
 LIBS    := $(SMALL_LIBS) $(SOME_LIBS)
 WARN    := -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wno-unused-parameter
 CFLAGS  := -std=c11 -D_GNU_SOURCE -I. -I$(B)/generated -g -O3 -ffp-contract=off -fno-math-errno -fopenmp $(WARN) -MMD -MP $(EXTRA)
@@ -89,6 +89,7 @@ $(1)/tasks/tasks.o: $(wildcard tasks/*.task)
 $(1)/html/html_text.o: html/page.css html/page.js
 $(1)/figures/page_text.o: figures/page.css figures/page.js
 $(1)/view/view_text.o: view/view.css view/view.js
+$(1)/serving/page.o: serving/page.css serving/page.js
 $(1)/benchmarks/judging.o: benchmarks/equality.txt
 $(1)/base/version.o: CFLAGS += -DVERSION='"$(VERSION)"'
 $(1)/base/version.o: $(B)/version.txt

@@ -1,7 +1,11 @@
 // See chat.h. The conversation stays in pages: each turn's prompt begins like the one before it, and shares its pages.
 #include "chat/chat.h"
-#include <ctype.h>
-#include <signal.h>
+#include "chat/command.h"
+#include "chat/conversation.h"
+#include "chat/interrupt.h"
+#include "chat/prompt.h"
+#include "chat/shown.h"
+#include "json/json_source.h"
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,43 +14,21 @@ typedef struct Chat {
     Session *session;
     Encoder *encoder;
     const StopTexts *stops;
-    const char *system;
     const ResponseOptions *responses;
-    FILE *out;
-    Message *messages; // (count) their texts are owned
-    size_t count, capacity;
+    Screen screen;
+    Prompt *prompt;
+    Conversation said;
     uint64_t turn;   // over all conversations: names the random draws
     Sequence *known; // the prompt of the turn before, without its last token
     DecodeStream stream;
     Bytes answer;   // so far
     size_t printed; // of it
-    bool told;      // false once writing has failed
+    bool told;      // true once writing has failed
+    // the last answer's
+    TokenList ids;
+    float *logprobs; // (ids.count)
+    FinishReason reason;
 } Chat;
-
-// ---- the conversation so far
-
-static bool say(Chat *c, Role role, const char *text, size_t size)
-{
-    Bytes copy = {0};
-    TRY(grow(&c->messages, &c->capacity, c->count + 1, sizeof *c->messages) && bytes_append(&copy, text, size));
-    c->messages[c->count++] = (Message){.role = role, .content = {copy.data == NULL ? "" : copy.data, copy.size}};
-    return true;
-}
-
-static void forget_from(Chat *c, size_t first)
-{
-    while (c->count > first) {
-        const Message *m = &c->messages[--c->count];
-        if (m->content.size > 0)
-            free((void *)(uintptr_t)m->content.data);
-    }
-}
-
-static bool begin(Chat *c)
-{
-    forget_from(c, 0);
-    return c->system[0] == 0 || say(c, ROLE_SYSTEM, c->system, strlen(c->system));
-}
 
 // ---- streaming an answer
 
@@ -65,17 +47,10 @@ static bool print_until(Chat *c, size_t end)
 {
     if (end <= c->printed)
         return true;
-    bool ok =
-        fwrite(c->answer.data + c->printed, 1, end - c->printed, c->out) == end - c->printed && fflush(c->out) == 0;
+    Text more = {c->answer.data + c->printed, end - c->printed};
     c->printed = end;
-    return ok;
+    return show_text(&c->screen, more) && (fflush(c->screen.out) == 0 || fail_errno("writing an answer"));
 }
-
-// Ctrl-C ends an answer, not the chat; between answers it ends the program as usual. A signal handler can reach nothing
-// but this.
-static volatile sig_atomic_t interrupted;
-
-static void on_interrupt(int number) { interrupted = 1; }
 
 static bool take_token(void *context, const GenerationResult *so_far)
 {
@@ -90,23 +65,31 @@ static bool take_token(void *context, const GenerationResult *so_far)
     bool ok = decode_next(&c->stream, c->session->files.tokenizer, &c->answer, ids[count - 1], false) &&
               print_until(c, presentable(c));
     c->told = c->told || !ok;
-    return c->told || interrupted || stop_texts_met(c->stops, ids, count);
+    return c->told || interrupted() || stop_texts_met(c->stops, ids, count);
 }
+
+// ---- an answer
 
 static bool prompt_of(Chat *c, TokenList *ids)
 {
     Bytes text = {0};
-    bool ok = template_prompt(&c->session->files.chat, &text, c->messages, c->count, true) &&
+    int64_t context = engine_context(c->session->engine);
+    bool ok = template_prompt(&c->session->files.chat, &text, c->said.messages, c->said.count, true) &&
               encode(c->encoder, ids, text.data, text.size);
     bytes_free(&text);
+    if (ok && (int64_t)ids->count >= context)
+        return fail("with this question the conversation has %zu tokens, which leaves no room for an answer in the "
+                    "context of %" PRId64 "; /undo takes back the question before it, /new begins anew, and a larger "
+                    "--context holds more",
+                    ids->count, context);
     return ok;
 }
 
 // Keeps the prompt's keys and values for the next turn, which begins in the same way.
 static bool remember(Chat *c, const TokenList *ids)
 {
-    if (ids->count < 2 || (int64_t)ids->count >= engine_context(c->session->engine))
-        return true; // the engine reports it
+    if (ids->count < 2)
+        return true;
     Sequence *known = engine_prefix(c->session->engine, c->known, ids->ids, (int64_t)ids->count - 1);
     TRY(known != NULL);
     engine_prefix_release(c->session->engine, c->known);
@@ -114,11 +97,40 @@ static bool remember(Chat *c, const TokenList *ids)
     return true;
 }
 
+static void forget_tokens(Chat *c)
+{
+    tokens_free(&c->ids);
+    free(c->logprobs);
+    c->logprobs = NULL;
+    c->reason = FINISH_STOP;
+}
+
+static bool keep_result(Chat *c, const GenerationResult *r)
+{
+    size_t count = (size_t)r->count;
+    TRY((c->ids.ids = allocate(count, sizeof *c->ids.ids)) != NULL &&
+        (c->logprobs = allocate(count, sizeof *c->logprobs)) != NULL);
+    memcpy(c->ids.ids, r->ids, count * sizeof *r->ids);
+    memcpy(c->logprobs, r->logprob, count * sizeof *r->logprob);
+    c->ids.count = c->ids.capacity = count;
+    c->reason = r->reason;
+    return true;
+}
+
+static uint64_t name_of_turn(uint64_t turn)
+{
+    char id[24];
+    snprintf(id, sizeof id, "%" PRIu64, turn);
+    return responses_name_of(id);
+}
+
+// Ctrl-C is seen at each token, and before the first one between two passes.
 static bool generate(Chat *c, const TokenList *ids)
 {
+    Engine *engine = c->session->engine;
     GenerationResult result;
     GenerationRequest r = responses_request(c->responses);
-    r.id = c->turn++;
+    r.id = name_of_turn(++c->turn);
     r.prompt = ids->ids;
     r.prompt_count = (int64_t)ids->count;
     r.prefix = c->known;
@@ -126,109 +138,221 @@ static bool generate(Chat *c, const TokenList *ids)
     r.stop_count = c->session->files.stop_count;
     r.watch = take_token;
     r.watch_context = c;
-    TRY(engine_add(c->session->engine, &r));
-    while (!engine_empty(c->session->engine)) {
-        TRY(engine_step(c->session->engine));
-        while (engine_next(c->session->engine, &result)) {
-        }
+    TRY(engine_add(engine, &r));
+    while (!engine_empty(engine)) {
+        TRY(engine_step(engine));
+        while (engine_next(engine, &result))
+            TRY(keep_result(c, &result));
+        if (interrupted() && c->ids.count == 0)
+            engine_cancel(engine, r.tag);
     }
     return true;
 }
 
 static bool generate_until_interrupted(Chat *c, const TokenList *ids)
 {
-    struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = SA_RESTART}, before;
-    interrupted = 0;
-    sigemptyset(&action.sa_mask);
-    if (sigaction(SIGINT, &action, &before) != 0)
-        return fail_errno("setting the handler of Ctrl-C");
+    if (prompt_edits(c->prompt)) // Ctrl-C is a flag anyway
+        return generate(c, ids);
+    TRY(interrupts_begin());
     bool ok = generate(c, ids);
-    return (sigaction(SIGINT, &before, NULL) == 0 || fail_errno("giving Ctrl-C back")) && ok;
+    return interrupts_end() && ok;
+}
+
+// How the answer has ended, if not by itself. Elsewhere than in a terminal only Ctrl-C and a full context are told.
+static bool end_line(Chat *c, bool stopped)
+{
+    int64_t context = engine_context(c->session->engine), count = (int64_t)c->ids.count;
+    bool cut = !stopped && c->reason == FINISH_LENGTH, full = cut && count < c->responses->max_new_tokens;
+    TRY(fputs(stopped ? " (stopped)\n" : "\n", c->screen.out) != EOF || fail_errno("writing an answer"));
+    if (full)
+        return show_note(&c->screen,
+                         "the conversation fills the context of %" PRId64 " tokens; /undo takes back the last "
+                         "question, /new begins anew, and a larger --context holds more",
+                         context);
+    if (cut && c->screen.terminal)
+        return show_note(&c->screen, "cut off after --max-new-tokens %" PRId64, c->responses->max_new_tokens);
+    return true;
 }
 
 static bool answer(Chat *c)
 {
     TokenList ids = {0};
     bytes_clear(&c->answer);
+    forget_tokens(c);
+    interrupt_forget();
     c->printed = 0;
     c->stream = (DecodeStream){0};
     bool ok = prompt_of(c, &ids) && remember(c, &ids) && generate_until_interrupted(c, &ids) &&
-              decode_end(&c->stream, &c->answer);
+              decode_end(&c->stream, &c->answer) && bytes_text(&c->answer, "");
     tokens_free(&ids);
-    TRY(ok);
-    size_t end = stop_texts_cut(c->stops, c->answer.data == NULL ? "" : c->answer.data, c->answer.size);
-    const char *after = interrupted ? " (stopped)\n" : "\n";
-    if (c->told || !print_until(c, end) || fputs(after, c->out) == EOF || fflush(c->out) != 0)
-        return fail_errno("writing an answer");
-    return say(c, ROLE_ASSISTANT, c->answer.data, end);
+    TRY(ok && !c->told);
+    size_t end = stop_texts_cut(c->stops, c->answer.data, c->answer.size);
+    bool stopped = interrupted();
+    if (stopped && end == 0)
+        return fail("stopped before it began; the question is taken back");
+    TRY(conversation_answer(&c->said, (Text){c->answer.data, end}, (AnswerFacts){c->turn, stopped}));
+    c->told = !print_until(c, end) || !end_line(c, stopped) || fflush(c->screen.out) != 0;
+    return !c->told;
 }
 
-// ---- the conversation
-
-// "/help" is a command, "/2" and "/etc/hosts" are not: a word after a slash, and nothing else.
-static bool is_command(const char *line, size_t size)
+// A question that cannot be answered is dropped, and what was said before stays.
+static bool ask(Chat *c, Text text)
 {
-    size_t letters = 1;
-    while (letters < size && isalpha((unsigned char)line[letters]))
-        letters++;
-    return size > 1 && line[0] == '/' && letters == size;
-}
-
-// One line of the user: answers it, or runs its command. When the conversation grows too long, only its last line is
-// dropped.
-static bool take_line(Chat *c, const char *line, size_t size)
-{
-    if (size == 4 && memcmp(line, "/new", 4) == 0)
-        return begin(c);
-    if (is_command(line, size)) {
-        fprintf(c->out, "(%.*s: no such command; /new begins a new chat, Ctrl-D ends)\n", (int)size, line);
-        return true;
-    }
-    size_t before = c->count;
-    TRY(say(c, ROLE_USER, line, size));
+    size_t before = c->said.count;
+    TRY(conversation_ask(&c->said, text));
     if (answer(c))
         return true;
     if (!engine_empty(c->session->engine) || c->told)
         return false;
-    fprintf(c->out, "(%s; /new begins a new chat)\n", error_text());
+    conversation_forget_from(&c->said, before);
+    bool ok = show_note(&c->screen, "%s", error_text());
     error_clear();
-    forget_from(c, before);
+    return ok;
+}
+
+// ---- commands
+
+static bool begin_anew(Chat *c)
+{
+    conversation_forget_from(&c->said, conversation_system(&c->said).data == NULL ? 0 : 1);
+    forget_tokens(c);
     return true;
 }
 
-static bool talk(Chat *c, FILE *in)
+static bool set_system(Chat *c, Text text)
 {
-    char *line = NULL;
-    size_t capacity = 0;
-    ssize_t size;
-    bool shown = isatty(fileno(in)), ok = begin(c);
-    if (shown)
-        fprintf(c->out, "%s; /new begins a new chat, Ctrl-C ends an answer, Ctrl-D the chat\n",
-                c->session->files.folder.data);
-    while (ok) {
-        if (shown)
-            fputs("\n> ", c->out);
-        fflush(c->out);
-        if ((size = getline(&line, &capacity, in)) < 0)
-            break;
-        while (size > 0 && (line[size - 1] == '\n' || line[size - 1] == '\r'))
-            size--;
-        if (size > 0)
-            ok = take_line(c, line, (size_t)size);
+    Text now = conversation_system(&c->said);
+    if (text.size == 0 && now.data == NULL)
+        return show_note(&c->screen, "there is no system message but what the chat template has of its own");
+    if (text.size == 0)
+        return show_text(&c->screen, now) && show_text(&c->screen, (Text){"\n", 1});
+    bool none = text.size == 4 && memcmp(text.data, "none", 4) == 0;
+    return conversation_set_system(&c->said, none ? (Text){0} : text);
+}
+
+static bool undo(Chat *c)
+{
+    if (!conversation_undo(&c->said))
+        return show_note(&c->screen, "nothing has been said that could be taken back");
+    forget_tokens(c);
+    return show_note(&c->screen, "the last question and its answer are taken back");
+}
+
+static bool append_facts(Bytes *out, const Chat *c)
+{
+    const ResponseOptions *r = c->responses;
+    const Bytes *folder = &c->session->files.folder;
+    return bytes_text(out, ",\"model\":") && json_append_string(out, (Text){folder->data, folder->size}) &&
+           bytes_printf(out,
+                        ",\"sampling\":{\"seed\":%" PRId64 ",\"temperature\":%.9g,\"top_k\":%" PRId64
+                        ",\"top_p\":%.9g,\"min_p\":%.9g,\"max_new_tokens\":%" PRId64 "}",
+                        r->seed, r->temperature, r->top_k, r->top_p, r->min_p, r->max_new_tokens);
+}
+
+static bool save(Chat *c, Text path)
+{
+    Bytes name = {0}, facts = {0};
+    bool ok = bytes_append(&name, path.data, path.size) && append_facts(&facts, c) &&
+              conversation_save(&c->said, name.data, facts.data);
+    ok = show_note(&c->screen, "%s%s", ok ? "written to " : "", ok ? name.data : error_text());
+    error_clear();
+    bytes_free(&name);
+    bytes_free(&facts);
+    return ok;
+}
+
+static bool tokens(Chat *c)
+{
+    if (c->ids.count == 0)
+        return show_note(&c->screen, "there is no answer whose tokens could be shown");
+    return show_tokens(&c->screen, c->session->files.tokenizer, c->ids.ids, c->logprobs, c->ids.count);
+}
+
+static bool help(Chat *c)
+{
+    Bytes text = {0};
+    bool ok = command_help(&text) && show_text(&c->screen, (Text){text.data, text.size});
+    if (ok && prompt_edits(c->prompt)) {
+        static const char keys[] = "A line that ends in \\ goes on in the next; a pasted text is one message. "
+                                   "Arrows and Ctrl-R find\nwhat you said before. Ctrl-C ends an answer.\n";
+        ok = show_text(&c->screen, (Text){keys, sizeof keys - 1});
     }
-    free(line);
-    return ok && (!ferror(in) || fail_errno("reading the input"));
+    bytes_free(&text);
+    return ok;
+}
+
+static bool obey(Chat *c, const Command *command, bool *leaves)
+{
+    *leaves = command->kind == COMMAND_EXIT;
+    switch (command->kind) {
+    case COMMAND_SAY:
+        return ask(c, command->rest);
+    case COMMAND_REFUSED:
+        return show_note(&c->screen, "%s", command->reason);
+    case COMMAND_HELP:
+        return help(c);
+    case COMMAND_NEW:
+        return begin_anew(c);
+    case COMMAND_SYSTEM:
+        return set_system(c, command->rest);
+    case COMMAND_UNDO:
+        return undo(c);
+    case COMMAND_SAVE:
+        return save(c, command->rest);
+    case COMMAND_TOKENS:
+        return tokens(c);
+    case COMMAND_EXIT:
+        return true;
+    }
+    return true;
+}
+
+// ---- the conversation
+
+// Ctrl-C at the prompt clears the line; twice in a row leaves.
+static bool clear_line(Chat *c, bool *again)
+{
+    bool leaves = *again;
+    *again = true;
+    return leaves || show_note(&c->screen, "Ctrl-C again, or Ctrl-D, leaves");
+}
+
+static bool talk(Chat *c)
+{
+    Bytes message = {0};
+    Said said = SAID_MESSAGE;
+    bool ok = true, leaves = false, again = false;
+    while (ok && !leaves && (ok = prompt_read(c->prompt, &said, &message)) && said != SAID_END) {
+        if (said == SAID_NOTHING) {
+            leaves = again;
+            ok = clear_line(c, &again);
+            continue;
+        }
+        again = false;
+        if (message.size == 0)
+            continue;
+        Command command = command_read((Text){message.data, message.size});
+        ok = obey(c, &command, &leaves);
+    }
+    bytes_free(&message);
+    return ok;
 }
 
 bool chat_run(Session *session, Encoder *encoder, const StopTexts *stops, const char *system,
               const ResponseOptions *responses, FILE *in, FILE *out)
 {
-    Chat c = {
-        .session = session, .encoder = encoder, .stops = stops, .system = system, .responses = responses, .out = out};
-    bool ok = talk(&c, in);
+    Chat c = {.session = session, .encoder = encoder, .stops = stops, .responses = responses};
+    c.screen = screen_of(out);
+    TRY((c.prompt = prompt_open(in, out)) != NULL);
+    bool ok = conversation_set_system(&c.said, (Text){system, strlen(system)});
+    if (ok && isatty(fileno(in)))
+        ok = show_note(&c.screen, "%s; /help lists commands, Ctrl-C ends an answer, Ctrl-D the chat",
+                       session->files.folder.data);
+    ok = ok && talk(&c);
+    prompt_close(c.prompt);
     engine_prefix_release(session->engine, c.known);
-    forget_from(&c, 0);
-    free(c.messages);
+    conversation_free(&c.said);
+    forget_tokens(&c);
     bytes_free(&c.answer);
     return ok;
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # ./generate as a user meets it: rows come out in their order with what was generated, whatever the machine is told; a
 # run that is killed goes on; one row alone gives what it gives among others; bad input is one line of error; stop
-# texts, bare ids, the chat in a terminal. The engine itself is tested in test/unit/test_engine.c.
+# texts, bare ids. The chat is tested in chat.sh. The engine itself is tested in test/unit/test_engine.c.
 . "$(dirname "$0")/common.bash"
 tiny_recipe
 wants 0 train "$work/run" --epochs 1
@@ -427,46 +427,6 @@ rows_get_a_system_turn() {
     proved "generate --system: stands before rows that have none, asked here or of a server; rows of ids are refused"
 }
 
-talks() {
-    printf '1+1?\n\n2+2?\r\n/new\n1+1?\n' >"$work/said"
-    $program --model "$model" --chat --temperature 0 --max-new-tokens 12 --device cpu --system 'Ünicode' <"$work/said" >"$work/talk" 2>"$work/stderr" ||
-        failed "the talk ended with $?"
-    sane
-    iconv -f UTF-8 -t UTF-8 "$work/talk" >/dev/null || failed "half a character was shown"
-    printf '1+1?\n' | $program --model "$model" --chat --temperature 0 --max-new-tokens 12 --device cpu --system 'Ünicode' >"$work/first" 2>"$work/stderr"
-    [ "$(head -c "$(wc -c <"$work/first")" "$work/talk")" = "$(cat "$work/first")" ] || failed "the first answer is another one"
-    [ "$(tail -c "$(wc -c <"$work/first")" "$work/talk")" = "$(cat "$work/first")" ] || failed "/new does not begin anew"
-    printf '%s\n%s\n' "$(printf '1%.0s' $(seq 600))" "1+1?" | $program --model "$model" --chat --temperature 0 --max-new-tokens 12 --device cpu >"$work/long" 2>"$work/stderr" ||
-        failed "a line that is too long ended the talk"
-    grep -q 'leaves no room for an answer; /new' "$work/long" || failed "a line that is too long is not said to be"
-    printf '/help\n/new\n' | $program --model "$model" --chat --device cpu >"$work/commands" 2>"$work/stderr" || failed "/help ended the talk"
-    grep -q '/help: no such command' "$work/commands" || failed "an unknown command went to the model"
-    proved "generate --chat: history, /new, a system turn, whole characters, a line that is too long, an unknown command"
-}
-
-ctrl_c_ends_an_answer() {
-    local talk answered
-    mkfifo "$work/said.fifo"
-    $program --model "$model" --chat --ignore-eos --temperature 0 --max-new-tokens 200 --device cpu <"$work/said.fifo" >"$work/talk" 2>"$work/stderr" &
-    talk=$!
-    exec 4>"$work/said.fifo"
-    for _ in $(seq 100); do                                    # an answer may be over before its Ctrl-C is there
-        answered=$(wc -c <"$work/talk")
-        printf '/new\n1+1?\n' >&4
-        until [ "$(wc -c <"$work/talk")" -gt "$answered" ]; do sleep 0.001; done
-        kill -INT $talk
-        sleep 0.2
-        ! grep -q '(stopped)$' "$work/talk" || break
-    done
-    kill -0 $talk 2>/dev/null || failed "Ctrl-C ended the talk"
-    grep -q '(stopped)$' "$work/talk" || failed "Ctrl-C does not end an answer"
-    echo "2+2?" >&4
-    exec 4>&-
-    wants 0 wait $talk
-    ! tail -n 1 "$work/talk" | grep -q '(stopped)$' || failed "there is no answer after one that was stopped"
-    proved "generate --chat: Ctrl-C ends an answer, and the talk goes on"
-}
-
 a_server_teaches() {
     local teach seeds
     build/demo_problems train 1 5 20 >"$work/problems.jsonl" # a hundred
@@ -559,8 +519,6 @@ stops
 bare_ids
 plans_for_a_card
 reads_rows_of_others
-talks
-ctrl_c_ends_an_answer
 a_server_teaches
 rows_get_a_system_turn
 folders_of_a_result_are_made
