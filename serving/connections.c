@@ -2,6 +2,7 @@
 // of the body, when the body is whole, and again when a sleeping connection was woken.
 #include "serving/connections.h"
 #include "json/json_source.h"
+#include "serving/page.h"
 #include "system/files.h"
 #include <microhttpd.h>
 #include <netdb.h>
@@ -30,7 +31,8 @@ typedef enum Route {
     ROUTE_MODELS,
     ROUTE_MODEL,
     ROUTE_HEALTH,
-    ROUTE_METRICS
+    ROUTE_METRICS,
+    ROUTE_PAGE
 } Route;
 
 // A request on its way.
@@ -53,7 +55,7 @@ static const struct {
 } ROUTES[] = {
     {ROUTE_CHAT, "/v1/chat/completions", "POST"}, {ROUTE_COMPLETION, "/v1/completions", "POST"},
     {ROUTE_MODELS, "/v1/models", "GET, HEAD"},    {ROUTE_HEALTH, "/health", "GET, HEAD"},
-    {ROUTE_METRICS, "/metrics", "GET, HEAD"},
+    {ROUTE_METRICS, "/metrics", "GET, HEAD"},     {ROUTE_PAGE, "/", "GET, HEAD"},
 };
 
 static Route route_of(const char *url, const char **path, const char **methods)
@@ -193,6 +195,23 @@ static enum MHD_Result answer_metrics(Exchange *x, struct MHD_Connection *c)
     return MHD_NO;
 }
 
+static enum MHD_Result answer_page(Exchange *x, struct MHD_Connection *c)
+{
+    Bytes body = {0}, policy = {0};
+    char nonce[PAGE_NONCE];
+    bool ok = page_nonce(nonce) && page_policy(&policy, nonce) && page_write(&body, nonce, x->server->key.size > 0);
+    struct MHD_Response *response = ok ? response_of(&body) : NULL;
+    if (response != NULL) {
+        MHD_add_response_header(response, "Content-Security-Policy", policy.data);
+        MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+        MHD_add_response_header(response, "Referrer-Policy", "no-referrer");
+        MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+    }
+    bytes_free(&body);
+    bytes_free(&policy);
+    return queue_response(x, c, 200, "text/html; charset=utf-8", response);
+}
+
 // ---- what is wrong before the body is read
 
 // As long as the key that was sent, whatever the right one is.
@@ -233,7 +252,8 @@ static void check_head(Exchange *x, struct MHD_Connection *c, const char *method
 {
     const Connections *h = x->server;
     bool posts = x->route == ROUTE_CHAT || x->route == ROUTE_COMPLETION;
-    if (x->route != ROUTE_HEALTH && !may_ask(h, c))
+    bool open = x->route == ROUTE_HEALTH || x->route == ROUTE_PAGE; // neither tells anything of the model
+    if (!open && !may_ask(h, c))
         refuse_because(x, 401, "invalid_api_key", "the key is missing or wrong; send it as Authorization: Bearer KEY");
     else if (x->route == ROUTE_NONE)
         refuse_because(x, 404, "not_found", "there is nothing at this address; see GET /v1/models");
@@ -372,6 +392,7 @@ static enum MHD_Result answer(Exchange *x, struct MHD_Connection *c, const char 
         return x->job->request.stream ? answer_stream(x, c) : answer_whole(x, c);
     return x->route == ROUTE_HEALTH    ? answer_health(x, c)
            : x->route == ROUTE_METRICS ? answer_metrics(x, c)
+           : x->route == ROUTE_PAGE    ? answer_page(x, c)
                                        : answer_models(x, c, url);
 }
 

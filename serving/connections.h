@@ -1,7 +1,7 @@
 // The connections: HTTP/1.1 by libmicrohttpd, in one thread of its own. Reads requests, whole and within limits, checks
 // the key, answers what needs no model at once, and hands the rest to the service; a connection sleeps while it waits.
 //
-//   POST /v1/chat/completions, /v1/completions    GET /v1/models, /v1/models/NAME    GET /health, /metrics
+//   POST /v1/chat/completions, /v1/completions    GET /v1/models, /v1/models/NAME    GET /health, /metrics, /
 #ifndef SERVING_CONNECTIONS_H
 #define SERVING_CONNECTIONS_H
 

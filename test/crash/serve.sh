@@ -325,6 +325,63 @@ many_at_once() {
     serve_ends
 }
 
+# The page at / needs no key, since it has nothing of the model, and may do nothing but ask this server. Where there is node, its script
+# runs against the server without a browser.
+a_page_to_chat_in() {
+    local nonce page="node test/support/serve_dom.js"
+    echo $secret >"$work/key"
+    serve_begins build/asan/serve --api-key "$work/key" --context 200
+    gets 200 'text/html; charset=utf-8' / ''
+    gets 200 "default-src 'none'; script-src 'nonce-" / ''
+    for header in 'X-Content-Type-Options: nosniff' 'Referrer-Policy: no-referrer' "frame-ancestors 'none'" "base-uri 'none'" "form-action 'none'"; do
+        grep -qF "$header" "$work/headers" || failed "the page has no $header"
+    done
+    ! grep -i '^content-security-policy' "$work/headers" | grep -q unsafe || failed "the page's policy lets unsafe things through"
+    nonce=$(sed -nE "s/.*script-src 'nonce-([0-9a-f]{32})'.*/\1/p" "$work/headers")
+    [ "$(grep -c "<script nonce=\"$nonce\">\|<style nonce=\"$nonce\">" "$work/answer")" = 2 ] || failed "the page's script and style are not those that its policy names"
+    [ "$(grep -ciE 'https?://|src=|innerHTML|outerHTML|insertAdjacent|document\.write|eval\(| on[a-z]+="' "$work/answer")" = 0 ] || failed "the page reaches out, or sets markup"
+    ! grep -qF "$secret" "$work/answer" && ! grep -qF tiny "$work/answer" || failed "the page tells what only the key opens"
+    gets 200 'nonce' / '' -I
+    [ "$(sed -nE "s/.*script-src 'nonce-([0-9a-f]{32})'.*/\1/p" "$work/headers")" != "$nonce" ] || failed "the same name for every page's scripts"
+    gets 405 'Allow: GET, HEAD' / '{}'
+    if ! node --version >"$work/stdout" 2>&1 || [ "$(sed -E 's/^v([0-9]+).*/\1/' "$work/stdout")" -lt 18 ]; then
+        skipped "the script of the page of ./serve: node (18 or newer) is not here"
+        serve_ends
+        return
+    fi
+    printf '%s\n' 'set seed 5' 'set most 12' 'set system Be brief, ü.' 'set question 1+1?' enter shown "set key $secret" enter shown 'set tokens true' tokens \
+        'set tokens false' 'set most 3' 'set question and 3*4?' enter shown 'set most 0' 'set question x' enter shown 'click undo' shown 'click new' shown |
+        $page "$url/" >"$work/said" 2>"$work/stderr.page" || failed "the page fails: $(cat "$work/stderr.page")"
+    gets 200 '"content"' /v1/chat/completions '{"model":"tiny","messages":[{"role":"system","content":"Be brief, ü."},{"role":"user","content":"1+1?"}],"seed":5,
+        "max_tokens":12,"temperature":1,"logprobs":true}' -H "Authorization: Bearer $secret"
+    node - "$work/said" "$work/answer" <<'END' 2>"$work/stderr.page" || failed "the page shows something else: $(cat "$work/stderr.page") $(cat "$work/said")"
+const fs = require('fs'), assert = require('assert'), [said, answer] = process.argv.slice(2).map(name => fs.readFileSync(name, 'utf8'));
+const lines = said.trim().split('\n').map(line => JSON.parse(line)), choice = JSON.parse(answer).choices[0];
+const visible = text => text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g,
+    c => '\\u{' + c.codePointAt(0).toString(16).toUpperCase().padStart(4, '0') + '}');
+const [refused, first, tokens, second, none, undone, anew] = lines.filter(line => line !== 'ok');
+assert(!refused.key_hidden && refused.turns.length === 0 && refused.question === '1+1?' && /API key/.test(refused.status)); // nothing is lost
+assert.deepEqual(first.turns.map(t => t.slice(0, 2)), [['turn user', '1+1?'], ['turn assistant', visible(choice.message.content)]]);
+assert(first.model === 'tiny' && /tokens in .* seed 5/.test(first.status) && first.disabled.join() === 'stop');
+assert.equal(tokens.length, choice.logprobs.content.length);
+tokens.forEach((t, i) => assert(t[2].startsWith('log-probability ' + choice.logprobs.content[i].logprob + ',') && /^token p[0-3]$/.test(t[1])));
+assert(second.turns.length === 4 && second.turns[2][1] === 'and 3*4?' && (second.turns[3][2] === '' || second.turns[3][2].startsWith('(cut off')));
+assert(none.turns.length === 4 && none.question === 'x' && /max_tokens/.test(none.status)); // refused, and told why
+assert(undone.turns.length === 2 && undone.question === 'and 3*4?' && anew.turns.length === 0);
+END
+    serve_ends
+    # stopped: what came stays and is marked, and its pages are free
+    serve_begins build/asan/serve --threads 1
+    for n in $(seq 20); do                                     # an answer may be over before
+        printf '%s\n' "set seed $n" 'set question 1+1?' begun 'click stop' shown | $page "$url/" >"$work/said" 2>"$work/stderr.page" || failed "the page fails: $(cat "$work/stderr.page")"
+        ! grep -q '"(stopped)"\]' "$work/said" || break
+    done
+    grep -q '"turn assistant","..*","(stopped)"\]' "$work/said" || failed "an answer that was stopped: $(cat "$work/said")"
+    until_metric pages_in_use 0
+    serve_ends
+    proved "serve: a page to chat in: strict policy, texts as texts, a key that it asks for, answers of the API, their tokens, stopping"
+}
+
 drawn_alike
 prompts_are_numbered
 streams_are_the_whole_in_pieces
@@ -333,4 +390,5 @@ what_is_wrong_is_refused
 what_is_left_gives_its_pages_back ./serve
 time_is_limited
 it_drains build/asan/serve
+a_page_to_chat_in
 many_at_once
