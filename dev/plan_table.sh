@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the tables of docs/train.md (what fits which card) and docs/ranks.md (what a GPU of several holds and sends), from
+# Makes the tables of docs/train.md (which cards hold it) and docs/ranks.md (what a GPU of several holds and sends), from
 # `train_sft --plan` and `train_rl --plan` with their defaults, which are the paper's settings. Needs neither a GPU nor
 # nvcc. Arguments: cards or ranks; the folder of the programs, default: this one.
 set -euo pipefail
@@ -19,39 +19,66 @@ for i in $(seq 128); do echo '{"problem": "'"$i"'+1?", "answer": "'$((i + 1))'",
 tokenizer=(--tokenizer dev/demo/tokenizer --template chatml)
 "$programs/prepare" "${tokenizer[@]}" --tau 3 --out "$folder/data" "$folder/problem.jsonl" >"$folder/said"
 
-plan() { # sft|rl SIZE CARD [options]
-    local program=$1 card=$3 model=$folder/$2 data=$folder/sft.jsonl
+plan() { # sft|rl SIZE DATA [options]: DATA is of train_sft
+    local program=$1 model=$folder/$2 data=$folder/$3.jsonl
     mkdir -p "$model"
     cp "lab/bench/qwen3-$2.json" "$model/config.json"
     shift 3
-    [ $# = 0 ] || data=$folder/step.jsonl
     case $program in
-    sft) "$programs/train_sft" --init "$model/config.json" --data "$data" --out "$folder/out" --plan --gpu "$card" "$@" ;;
-    rl) "$programs/train_rl" --model "$model" "${tokenizer[@]}" --data "$folder/data/rl" --out "$folder/out" --plan --gpu "$card" "$@" ;;
+    sft) "$programs/train_sft" --init "$model/config.json" --data "$data" --out "$folder/out" --plan "$@" ;;
+    rl) "$programs/train_rl" --model "$model" "${tokenizer[@]}" --data "$folder/data/rl" --out "$folder/out" --plan "$@" ;;
     esac
 }
 
-# A table cell from the verdict: what the plan takes.
-cell() {
-    plan "$@" >"$folder/said"
-    sed -nE 's/^keys and values: room for .* at once for ([0-9]*) of .*/at once \1/p; s/^fits: //p' "$folder/said" | awk '
-        /^at once/ { sequences = ", " $3 " at once"; next }
-        /^yes/ { print (/recomputed/ ? "layers recomputed" : "yes") (sequences == "" ? ", " $2 " GiB" : sequences) }
-        /it fits with/ { match($0, /it fits with [^(]*/); print "with `" substr($0, RSTART + 13, RLENGTH - 14) "`" }
-        /no option/ { match($0, /\([0-9.]* GiB\);/); print "no: at least " substr($0, RSTART + 1, RLENGTH - 3) }'
+# The table of cards has a row for each size and each of these: a name, sft or rl, options. Add a line for a method.
+methods=(
+    "SFT|sft|"
+    "GRPO|rl|"
+)
+sizes=(0.6b 1.7b 4b 8b 14b 32b)
+columns=(24G 48G 80G 141G)
+
+# GPUS, card, yes, the rest of the verdict; a line for each card, of one plan for all of them.
+verdicts() { # sft|rl SIZE GPUS options
+    local program=$1 size=$2 gpus=$3
+    shift 3
+    [ "$gpus" = 1 ] || set -- "$@" --ranks "$gpus"
+    plan "$program" "$size" sft --gpu all "$@" >"$folder/said"
+    sed -nE "s/^ +([0-9]+G)B  (yes|no), (.*)/$gpus|\\1|\\2|\\3/p" "$folder/said"
+}
+
+# A cell: the fewest GPUs of this size that hold it as it is, and fewer with options, where there are such.
+cell() { # CARD, verdicts on stdin
+    awk -F'|' -v card="$1" '
+        $2 != card { next }
+        $3 == "yes" && !gpus {
+            gpus = $1; match($4, /^[0-9.]+/); how = substr($4, 1, RLENGTH) " GiB"
+            if (match($4, /[0-9]+ of [0-9]+ tokens each at once/)) { split(substr($4, RSTART), word, " "); how = word[1] " at once" }
+            if ($4 ~ /are recomputed/) how = how ", recomputed"
+        }
+        $3 == "no" && !gpus && !fewer && match($4, /it fits with [^(]*/) { fewer = $1; options = substr($4, RSTART + 13, RLENGTH - 14) }
+        END {
+            if (gpus) printf "%d: %s", gpus, how
+            if (fewer) printf "%s%d with `%s`", gpus ? "; " : "", fewer, options
+            if (!gpus && !fewer) printf "-"
+        }'
 }
 
 cards() {
-    echo "| model | program | 24 GB | 80 GB | 141 GB |"
-    echo "|---|---|---|---|---|"
-    for size in 0.6b 1.7b 4b 8b; do
-        for program in sft rl; do
-            printf '| Qwen3-%s | train_%s |' "$(echo $size | tr b B)" $program
-            for card in 24G 80G 141G; do
-                verdict=$(cell $program $size $card)
-                [ -n "$verdict" ] || { echo "plan_table: no verdict for $size on $card" >&2; exit 1; }
-                printf ' %s |' "$verdict"
-            done
+    local method name program options gpus size card
+    printf '| model | |'
+    printf ' %sB |' "${columns[@]}" | sed 's/\([0-9]\)G/\1 G/g'
+    printf '\n|---|---|'
+    printf '%0.s---|' "${columns[@]}"
+    echo
+    for size in "${sizes[@]}"; do
+        for method in "${methods[@]}"; do
+            IFS='|' read -r name program options <<<"$method"
+            # shellcheck disable=SC2086
+            for gpus in 1 2 4 8; do verdicts "$program" "$size" "$gpus" $options; done >"$folder/verdicts"
+            [ "$(wc -l <"$folder/verdicts")" -ge $((4 * ${#columns[@]})) ] || { echo "plan_table: no verdicts for $name of $size" >&2; exit 1; }
+            printf '| Qwen3-%s | %s |' "${size^^}" "$name"
+            for card in "${columns[@]}"; do printf ' %s |' "$(cell "$card" <"$folder/verdicts")"; done
             echo
         done
     done
@@ -61,7 +88,7 @@ cards() {
 wire() { # sft|rl SIZE CARD GPUS
     local options=(--ranks "$4")
     [ "$4" -le 8 ] || options+=(--slots "$4") # as many micro-batches as ranks
-    plan "$1" "$2" "$3" "${options[@]}" >"$folder/said"
+    plan "$1" "$2" step --gpu "$3" "${options[@]}" >"$folder/said"
     awk -v gpus="$4" '
         /^fits: yes/ { match($0, /[0-9.]+ of/); memory = substr($0, RSTART, RLENGTH - 3) " GiB" (/recomputed/ ? ", layers recomputed" : "") }
         /it fits with/ { match($0, /it fits with [^(]*/); memory = "with `" substr($0, RSTART + 13, RLENGTH - 14) "`" }

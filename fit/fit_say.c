@@ -5,18 +5,20 @@
 
 bool fit_open(Fit *fit, const MachineOptions *where)
 {
-    bool named = where->gpu[0] != 0;
+    bool named = where->gpu[0] != 0, all = strcasecmp(where->gpu, "all") == 0;
     *fit = (Fit){.fits = true};
     if (named && !where->plan)
         return fail_as(ERROR_USAGE, "--gpu %s: names a card to plan for, with --plan; a run takes this machine's GPU",
                        where->gpu);
     if (named && strcmp(where->device.name, "cpu") == 0)
         return fail_as(ERROR_USAGE, "--gpu %s: plan for a GPU with --device cuda, not with --device cpu", where->gpu);
-    TRY(!named || card_memory(&fit->memory, where->gpu));
+    TRY(!named || all || card_memory(&fit->memory, where->gpu));
     fit->kernels = !where->plan ? kernels_open(where->device.name, (int)where->threads)
                                 : kernels_for_plan(named ? "cuda" : where->device.name);
     TRY(fit->kernels != NULL);
-    if (!named)
+    if (all)
+        fit->memory = (DeviceMemory){.bytes = -1, .name = "cards of several sizes"};
+    else if (!named)
         device_memory(&fit->memory, fit->kernels);
     return true;
 }
@@ -100,13 +102,18 @@ static bool say_verdict(Bytes *out, const Fit *fit, const char *name)
 
 static bool print_for_cards(const Fit *fit, FILE *out)
 {
-    static const char *const CARDS[] = {"24G", "40G", "80G", "141G", "180G"};
-    fprintf(out, "fits: there is no GPU here to ask, and --gpu names none; one of\n");
+    static const char *const CARDS[] = {"24G", "40G", "48G", "80G", "141G", "180G"};
+    bool asked = fit->memory.name[0] != 0;
+    fprintf(out, asked ? "fits: a card of\n" : "fits: there is no GPU here to ask, and --gpu names none; a card of\n");
     bool ok = true;
     for (size_t i = 0; ok && i < sizeof CARDS / sizeof CARDS[0]; i++) {
         Fit card = {.kernels = fit->kernels};
         Bytes verdict = {0};
         ok = card_memory(&card.memory, CARDS[i]) && fit_choose(&card, &fit->needs) && say_verdict(&verdict, &card, "");
+        const CacheLimits *cache = &card.needs.own.limits.cache;
+        if (ok && card.fits && cache->tokens > 0)
+            ok = bytes_printf(&verdict, "; %" PRId64 " of %" PRId64 " tokens each at once", at_once(cache),
+                              cache->positions);
         if (ok)
             fprintf(out, "  %4sB  %s\n", CARDS[i], verdict.data);
         bytes_free(&verdict);

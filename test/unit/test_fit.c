@@ -402,9 +402,42 @@ static void a_plan_without_a_gpu_says_which_cards_it_fits(void **state)
     fclose(out);
     assert_non_null(strstr(text, "--gpu names none"));
     assert_non_null(strstr(text, "   24GB  no, "));
+    assert_non_null(strstr(text, "   48GB  no, "));
     assert_non_null(strstr(text, "   80GB  yes, 76.36 of 77.30 GiB; layers are recomputed in the backward pass"));
     assert_non_null(strstr(text, "  141GB  yes, 132.3"));
     fit_close(&fit);
+}
+
+// --gpu all, whatever GPU is here; and how many sequences each card has room for.
+static void a_plan_for_all_cards_says_what_each_card_alone_would(void **state)
+{
+    static const char *const cards[] = {"24G", "48G", "80G", "141G"};
+    MachineOptions all = {{"auto", 0}, 0, true, "all"};
+    Needs n = {.recompute_auto = true, .micro_batch_tokens = 16384, .longest = 9216};
+    Fit fit;
+    char text[8192] = "";
+    assert_ok(config_read(&n.own.config, "lab/bench/qwen3-1.7b.json"));
+    n.own.limits =
+        (ModelLimits){.tokens = 16384, .rows = 16384, .sequences = 16384, .positions = 9216, .training = true};
+    n.own.limits.cache = (CacheLimits){.tokens = 8192, .rows = 256, .sequences = 256, .positions = 9216};
+    assert_ok(fit_open(&fit, &all) && fit_choose(&fit, &n));
+    FILE *out = fmemopen(text, sizeof text, "w");
+    assert_ok(fit_print(&fit, out));
+    fclose(out);
+    fit_close(&fit);
+    assert_non_null(strstr(text, "fits: a card of\n"));
+    for (size_t i = 0; i < sizeof cards / sizeof *cards; i++) {
+        MachineOptions one = {{"auto", 0}, 0, true, cards[i]};
+        char line[160];
+        assert_ok(fit_open(&fit, &one) && fit_choose(&fit, &n));
+        snprintf(line, sizeof line, "  %4sB  %s, %.2f of %.2f GiB", cards[i], fit.fits ? "yes" : "no",
+                 fit.bytes / 0x1p30, fit.memory.bytes / 0x1p30);
+        const char *said = strstr(text, line);
+        if (said == NULL)
+            fail_msg("'%s' is not in '%s'", line, text);
+        assert_int_equal(fit.fits, memmem(said, strcspn(said, "\n"), " of 9216 tokens each at once", 28) != NULL);
+        fit_close(&fit);
+    }
 }
 
 // What a save copies to is the host's memory, a rank's own part of masters and moments.
@@ -464,6 +497,7 @@ int main(void)
         cmocka_unit_test(a_card_is_for_plans),
         cmocka_unit_test(the_defaults_fit_the_cards_that_they_are_for),
         cmocka_unit_test(a_plan_without_a_gpu_says_which_cards_it_fits),
+        cmocka_unit_test(a_plan_for_all_cards_says_what_each_card_alone_would),
         cmocka_unit_test(a_plan_says_what_a_save_takes_of_the_host),
         cmocka_unit_test(an_error_of_memory_gets_the_advice),
     };
