@@ -1,6 +1,7 @@
 // Talking to a model in a terminal: answers are printed token by token, and the model sees the whole conversation.
 // Lines that begin with a slash are commands (command.h), Ctrl-C ends an answer, the end of the input (Ctrl-D) the
-// program. Message number n is answered as ./generate answers the row with the id n and the messages so far, to the bit.
+// program. Question number n is answered as ./generate answers the row with the id n and the messages so far, to the
+// bit.
 #ifndef CHAT_CHAT_H
 #define CHAT_CHAT_H
 

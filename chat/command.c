@@ -12,7 +12,8 @@ static const struct {
 } COMMANDS[] = {
     {"help", NULL, false, COMMAND_HELP, "this list"},
     {"new", NULL, false, COMMAND_NEW, "a new conversation, with the same system message"},
-    {"system", "TEXT", false, COMMAND_SYSTEM, "set the system message (none: no system message); without TEXT, show it"},
+    {"system", "TEXT", false, COMMAND_SYSTEM,
+     "set the system message (none: no system message); without TEXT, show it"},
     {"undo", NULL, false, COMMAND_UNDO, "take back the last question and its answer"},
     {"save", "FILE", true, COMMAND_SAVE, "write the conversation as a row for ./prepare and ./generate"},
     {"tokens", NULL, false, COMMAND_TOKENS, "show the tokens of the last answer and their log-probabilities"},
@@ -66,7 +67,8 @@ bool command_help(Bytes *out)
     for (size_t i = 0; i < COMMANDS_COUNT; i++) {
         char usage[32];
         const char *takes = COMMANDS[i].takes;
-        snprintf(usage, sizeof usage, "/%s%s%s", COMMANDS[i].word, takes == NULL ? "" : " ", takes == NULL ? "" : takes);
+        snprintf(usage, sizeof usage, "/%s%s%s", COMMANDS[i].word, takes == NULL ? "" : " ",
+                 takes == NULL ? "" : takes);
         TRY(bytes_printf(out, "  %-13s %s\n", usage, COMMANDS[i].help));
     }
     return true;

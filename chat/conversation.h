@@ -31,8 +31,8 @@ bool conversation_undo(Conversation *c);
 
 // Writes the conversation as one row, {"source":"dereason chat","messages":[...],"id":...}, whose id is the turn of the
 // last answer, and "stopped" the places of answers that were; `more` are further fields, as JSON that begins with a
-// comma, or "". An existing file is replaced only if it is one such row. False after fail(), also where nothing has been
-// answered.
+// comma, or "". An existing file is replaced only if it is one such row. False after fail(), also where nothing has
+// been answered.
 bool conversation_save(const Conversation *c, const char *path, const char *more);
 
 #endif

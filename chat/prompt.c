@@ -80,7 +80,8 @@ static int next_byte(EditLine *editor, int descriptor, unsigned char *byte)
             return -1;
         if (redraw) { // the program was stopped, or the window has another size
             redraw = 0;
-            el_set(editor, EL_PREP_TERM, 1);
+            el_set(editor, EL_PREP_TERM, 0);
+            el_set(editor, EL_PREP_TERM, 1); // also where it believes that it is
             el_resize(editor);
             el_set(editor, EL_REFRESH);
         }
@@ -145,12 +146,11 @@ static char *shown_prompt(EditLine *editor)
 // Keys that terminals send and libedit does not know by itself.
 static void bind_keys(EditLine *editor)
 {
-    static const char *const keys[][2] = {{"\\e[200~", "pasted"},          {"\\e[3~", "ed-delete-next-char"},
-                                          {"\\e[H", "ed-move-to-beg"},     {"\\e[F", "ed-move-to-end"},
-                                          {"\\e[1~", "ed-move-to-beg"},    {"\\e[4~", "ed-move-to-end"},
-                                          {"\\eOH", "ed-move-to-beg"},     {"\\eOF", "ed-move-to-end"},
-                                          {"\\e[1;5C", "em-next-word"},    {"\\e[1;5D", "ed-prev-word"},
-                                          {"^R", "em-inc-search-prev"}};
+    static const char *const keys[][2] = {
+        {"\\e[200~", "pasted"},       {"\\e[3~", "ed-delete-next-char"}, {"\\e[H", "ed-move-to-beg"},
+        {"\\e[F", "ed-move-to-end"},  {"\\e[1~", "ed-move-to-beg"},      {"\\e[4~", "ed-move-to-end"},
+        {"\\eOH", "ed-move-to-beg"},  {"\\eOF", "ed-move-to-end"},       {"\\e[1;5C", "em-next-word"},
+        {"\\e[1;5D", "ed-prev-word"}, {"^R", "em-inc-search-prev"}};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         el_set(editor, EL_BIND, keys[i][0], keys[i][1], NULL);
 }

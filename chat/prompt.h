@@ -1,6 +1,6 @@
-// What the user says: messages from a terminal, with editing and history (libedit, which reads ~/.editrc), or lines from
-// anything else. In a terminal a line that ends in a backslash goes on in the next one, and a pasted text stays one
-// message, however many lines it has; elsewhere each line is a message.
+// What the user says: messages from a terminal, with editing and history (libedit, which reads ~/.editrc), or lines
+// from anything else. In a terminal a line that ends in a backslash goes on in the next one, and a pasted text stays
+// one message, however many lines it has; elsewhere each line is a message.
 #ifndef CHAT_PROMPT_H
 #define CHAT_PROMPT_H
 

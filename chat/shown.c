@@ -33,11 +33,11 @@ static bool append_visible(Bytes *out, Text text, bool lines)
     for (size_t i = 0; i < text.size;) {
         Character c = character_at(text.data + i, text.size - i);
         bool stays = c.valid && (!is_hidden(c.code) || (lines && (c.code == '\n' || c.code == '\t')));
-        TRY(stays                         ? bytes_append(out, text.data + i, c.size)
-            : c.valid && c.code == '\n'   ? bytes_text(out, "\\n")
-            : c.valid && c.code == '\t'   ? bytes_text(out, "\\t")
-            : !c.valid || c.code < 0x80   ? bytes_printf(out, "\\x%02X", (unsigned)c.code)
-                                          : bytes_printf(out, "\\u{%04X}", (unsigned)c.code));
+        TRY(stays                       ? bytes_append(out, text.data + i, c.size)
+            : c.valid && c.code == '\n' ? bytes_text(out, "\\n")
+            : c.valid && c.code == '\t' ? bytes_text(out, "\\t")
+            : !c.valid || c.code < 0x80 ? bytes_printf(out, "\\x%02X", (unsigned)c.code)
+                                        : bytes_printf(out, "\\u{%04X}", (unsigned)c.code));
         i += c.size;
     }
     return true;
@@ -99,8 +99,9 @@ bool show_tokens(const Screen *s, const Tokenizer *tokenizer, const int32_t *ids
     }
     double mean = count > 0 ? sum / (double)count : 0;
     ok = ok && bytes_printf(&out, "\n%zu tokens, log-probability %.3f in all, %.3f of a token", count, sum, mean) &&
-         bytes_text(&out, s->coloured ? "; probability \x1b[32mat least 90%\x1b[0m, \x1b[36m50%\x1b[0m, \x1b[33m10%\x1b[0m, "
-                                        "\x1b[31mless\x1b[0m\n"
-                                      : "\n");
+         bytes_text(&out, s->coloured
+                              ? "; probability \x1b[32mat least 90%\x1b[0m, \x1b[36m50%\x1b[0m, \x1b[33m10%\x1b[0m, "
+                                "\x1b[31mless\x1b[0m\n"
+                              : "\n");
     return put_bytes(s, &out) && ok;
 }

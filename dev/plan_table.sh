@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # Makes the tables of docs/train.md (which cards hold it) and docs/ranks.md (what a GPU of several holds and sends), from
 # `train_sft --plan` and `train_rl --plan` with their defaults, which are the paper's settings. Needs neither a GPU nor
-# nvcc. Arguments: cards or ranks; the folder of the programs, default: this one.
+# nvcc. Arguments: cards or ranks; the folder of the programs, default: this one; sizes, default: 0.6b to 32b.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 table=${1:-cards}
 programs=${2:-.}
+sizes=("${@:3}")
+[ ${#sizes[@]} != 0 ] || sizes=(0.6b 1.7b 4b 8b 14b 32b)
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
@@ -35,7 +37,6 @@ methods=(
     "SFT|sft|"
     "GRPO|rl|"
 )
-sizes=(0.6b 1.7b 4b 8b 14b 32b)
 columns=(24G 48G 80G 141G)
 
 # GPUS, card, yes, the rest of the verdict; a line for each card, of one plan for all of them.
@@ -111,7 +112,7 @@ wire() { # sft|rl SIZE CARD GPUS
 ranks() {
     echo "| model | program | GPUs | each holds | sends in an update | sending; computing |"
     echo "|---|---|---|---|---|---|"
-    for size in 0.6b 1.7b 4b 8b 14b 32b; do
+    for size in "${sizes[@]}"; do
         for program in sft rl; do
             for gpus in 1 8 64 512; do
                 cells=$(wire $program $size 141G $gpus)

@@ -21,9 +21,11 @@ static const char BODY[] =
     "<label class=\"system\">System message <textarea id=\"system\" rows=\"2\"></textarea></label>"
     "<label>Temperature <input id=\"temperature\" type=\"number\" min=\"0\" max=\"2\" step=\"0.1\" value=\"1\"></label>"
     "<label>Most tokens <input id=\"most\" type=\"number\" min=\"1\" step=\"1\" placeholder=\"all that fit\"></label>"
-    "<label>Seed <input id=\"seed\" type=\"number\" min=\"0\" step=\"1\" placeholder=\"drawn\"></label></div></details>\n"
+    "<label>Seed <input id=\"seed\" type=\"number\" min=\"0\" step=\"1\" "
+    "placeholder=\"drawn\"></label></div></details>\n"
     "<div id=\"said\" role=\"log\" aria-live=\"polite\"></div>\n"
-    "<footer><textarea id=\"question\" rows=\"3\" aria-label=\"message\" placeholder=\"Enter sends, Shift+Enter begins a "
+    "<footer><textarea id=\"question\" rows=\"3\" aria-label=\"message\" placeholder=\"Enter sends, Shift+Enter begins "
+    "a "
     "new line\"></textarea>\n<div class=\"filters\"><button id=\"send\">Send</button>"
     "<button id=\"stop\" disabled>Stop</button>"
     "<label><input id=\"tokens\" type=\"checkbox\"> tokens by their probability</label>"
@@ -60,8 +62,9 @@ static bool put_meta(Bytes *out, bool needs_key)
 
 bool page_write(Bytes *out, const char *nonce, bool needs_key)
 {
-    return bytes_text(out, HEAD) && bytes_printf(out, "<style nonce=\"%s\">\n", nonce) &&
-           bytes_text(out, HTML_STYLE) && bytes_text(out, SERVING_STYLE) && bytes_text(out, "</style>\n") &&
-           bytes_text(out, BODY) && put_meta(out, needs_key) && bytes_printf(out, "<script nonce=\"%s\">\n", nonce) &&
-           bytes_text(out, HTML_SCRIPT) && bytes_text(out, SERVING_SCRIPT) && bytes_text(out, "</script></body></html>\n");
+    return bytes_text(out, HEAD) && bytes_printf(out, "<style nonce=\"%s\">\n", nonce) && bytes_text(out, HTML_STYLE) &&
+           bytes_text(out, SERVING_STYLE) && bytes_text(out, "</style>\n") && bytes_text(out, BODY) &&
+           put_meta(out, needs_key) && bytes_printf(out, "<script nonce=\"%s\">\n", nonce) &&
+           bytes_text(out, HTML_SCRIPT) && bytes_text(out, SERVING_SCRIPT) &&
+           bytes_text(out, "</script></body></html>\n");
 }

@@ -144,7 +144,10 @@ lines_are_edited_and_remembered() {
     terminal_begins
     types '1+3?\x1b[D\x7f2\r'                                   # left, backspace: 1+2?
     types "/save $work/a.jsonl\r"
-    printf 'junk' >&5
+    printf 'ju' >&5
+    shows ju
+    kill -WINCH "$(children_of $talk)" && kill -CONT "$(children_of $talk)" # another size, or it was in the background
+    printf 'nk' >&5
     shows junk
     types '\x03'
     types '2*2?\r'

@@ -348,6 +348,8 @@ plans_for_a_card() {
         $(sed -n 's/.*it fits with \(.*\) (.*/\1/p' "$work/stdout") >"$work/planned" 2>"$work/stderr"
     grep -q '^fits: yes' "$work/planned" || failed "$(tail -n 1 "$work/stdout"): with these it is $(tail -n 1 "$work/planned")"
     refused 2 "--gpu 24G: names a card to plan for" ask '{"prompt": "a"}' --gpu 24G
+    wants 0 $program --model "$work/4b" --plan --gpu all >"$work/stdout" 2>"$work/stderr"
+    [ "$(grep -cE '^ +(24|40|48|80|141|180)GB  yes, .*; [0-9]+ of 32768 tokens each at once$' "$work/stdout")" = 6 ] || failed "--gpu all says $(cat "$work/stdout")"
     proved "generate --plan: as many pages as the card has room for; the options that it names help"
 }
 

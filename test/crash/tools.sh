@@ -216,6 +216,16 @@ the_plan_says_what_fits() {
     proved "--plan: 4B fits 80 GB by default; the options that it names make it fit; what cannot be is said"
 }
 
+# Of each size, SFT and GRPO, on up to eight cards; in short of one size.
+the_table_of_cards_is_what_plans_say() {
+    local sizes=(0.6b)
+    [ "$mode" != long ] || sizes=()
+    dev/plan_table.sh cards . "${sizes[@]}" >"$work/table" 2>"$work/stderr" || failed "the table of cards is not made"
+    [ "$(wc -l <"$work/table")" -ge 4 ] || failed "the table of cards is $(cat "$work/table")"
+    grep -vxFf docs/train.md "$work/table" >"$work/stderr" || { proved "docs/train.md says of cards what --plan says" && return; }
+    failed "these rows are others in docs/train.md"
+}
+
 config_comes_back() {
     wants 0 train "$work/printed" --print-config --lr 0.0001234567890123 --instruction $'two\nlines with "quotes", a \\ and a #' \
         --no-train-turn-newline --eval-data "$work/a file, with a comma]"
@@ -238,4 +248,5 @@ plan_writes_nothing
 a_run_takes_what_was_planned
 plan_for_a_gpu
 the_plan_says_what_fits
+the_table_of_cards_is_what_plans_say
 config_comes_back

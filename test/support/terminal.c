@@ -1,6 +1,6 @@
-// A program in a terminal of its own, for tests of what people type: terminal PROGRAM [ARGUMENTS] passes what it reads on
-// to the program's keyboard, and what the program draws to its own output. Ends with the program, and with its status
-// (128 and the number of a signal that ended it). The terminal is xterm's of 24 lines and 80 columns.
+// A program in a terminal of its own, for tests of what people type: terminal PROGRAM [ARGUMENTS] passes what it reads
+// on to the program's keyboard, and what the program draws to its own output. Ends with the program, and with its
+// status (128 and the number of a signal that ended it). The terminal is xterm's of 24 lines and 80 columns.
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>

@@ -1,5 +1,5 @@
-// The chat without a model: what is a command and what is said, what is taken back and saved, what may reach a terminal,
-// and the history of what was said. The rest needs a terminal: test/crash/chat.sh.
+// The chat without a model: what is a command and what is said, what is taken back and saved, what may reach a
+// terminal, and the history of what was said. The rest needs a terminal: test/crash/chat.sh.
 #include "chat/command.h"
 #include "chat/conversation.h"
 #include "chat/history.h"
@@ -49,8 +49,8 @@ static void a_word_after_a_slash_is_a_command(void **state)
 
 static void everything_else_is_said(void **state)
 {
-    static const char *const said[] = {"1+1?", "/2",          "/etc/hosts", "/",      "/ new", " /new",
-                                       "new",  "/no_think x", "//new",      "/new.",  "ü",     "a /undo",
+    static const char *const said[] = {"1+1?", "/2",          "/etc/hosts", "/",     "/ new", " /new",
+                                       "new",  "/no_think x", "//new",      "/new.", "ü",     "a /undo",
                                        "/x²",  "\\new",       "/-1 = ?",    "/help!"};
     for (size_t i = 0; i < sizeof said / sizeof *said; i++)
         asserts_kind(said[i], COMMAND_SAY, said[i]);
@@ -58,8 +58,8 @@ static void everything_else_is_said(void **state)
 
 static void unknown_commands_are_refused_in_one_line(void **state)
 {
-    static const char *const refused[] = {"/sytem Be brief.", "/New", "/n", "/new me", "/save", "/save  ", "/exit 1",
-                                          "/tokens 3"};
+    static const char *const refused[] = {"/sytem Be brief.", "/New",    "/n",       "/new me", "/save",
+                                          "/save  ",          "/exit 1", "/tokens 3"};
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
         Command c = command_read(text_of(refused[i]));
         assert_int_equal(c.kind, COMMAND_REFUSED);
@@ -249,7 +249,7 @@ static void tokens_have_their_log_probabilities_and_colours(void **state)
     assert_null(strchr(plain, '\x1b'));
     assert_non_null(strstr(plain, " tokens, log-probability -"));
     assert_true(strncmp(coloured, "\x1b[2m[\x1b[0m\x1b[32m1\x1b[0m\x1b[2m -0.010]\x1b[0m", 34) == 0); // 99%: sure
-    assert_non_null(strstr(coloured, "\x1b[36m\\x1B")); // 78%
+    assert_non_null(strstr(coloured, "\x1b[36m\\x1B"));                                               // 78%
     free(plain);
     free(coloured);
     tokens_free(&list);
