@@ -310,22 +310,24 @@ static bool obey(Chat *c, const Command *command, bool *leaves)
 // ---- the conversation
 
 // Ctrl-C at the prompt clears the line; twice in a row leaves.
-static bool clear_line(Chat *c, bool *again)
+static bool clear_line(Chat *c, bool *again, bool *leaves)
 {
-    bool leaves = *again;
+    *leaves = *again;
     *again = true;
-    return leaves || show_note(&c->screen, "Ctrl-C again, or Ctrl-D, leaves");
+    return *leaves || show_note(&c->screen, "Ctrl-C again, or Ctrl-D, leaves");
 }
 
 static bool talk(Chat *c)
 {
     Bytes message = {0};
-    Said said = SAID_MESSAGE;
     bool ok = true, leaves = false, again = false;
-    while (ok && !leaves && (ok = prompt_read(c->prompt, &said, &message)) && said != SAID_END) {
+    while (ok && !leaves) {
+        Said said = SAID_END;
+        ok = prompt_read(c->prompt, &said, &message);
+        if (!ok || said == SAID_END)
+            break;
         if (said == SAID_NOTHING) {
-            leaves = again;
-            ok = clear_line(c, &again);
+            ok = clear_line(c, &again, &leaves);
             continue;
         }
         again = false;

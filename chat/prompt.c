@@ -97,7 +97,7 @@ static int next_byte(EditLine *editor, int descriptor, unsigned char *byte)
 static int next_character(EditLine *editor, wchar_t *character)
 {
     Prompt *p;
-    char bytes[4];
+    char bytes[4] = {0};
     el_get(editor, EL_CLIENTDATA, &p);
     int descriptor = fileno(p->in), got = next_byte(editor, descriptor, (unsigned char *)bytes);
     unsigned char first = (unsigned char)bytes[0];
@@ -126,8 +126,8 @@ static unsigned char take_paste(EditLine *editor, int key)
         met = c == end[met] ? met + 1 : c == end[0] ? 1 : 0;
         one[0] = c == L'\r' ? L'\n' : c;
         bool newline = one[0] == L'\n' && !(c == L'\n' && before == L'\r');
-        bool shown = one[0] != L'\n' && (!character_hidden((uint32_t)c) || c == L'\t');
-        if (met == 0 && (newline || shown) && taken < PASTED_MOST)
+        bool acts = (c < 0x20 && c != L'\t') || (c >= 0x7F && c < 0xA0);
+        if (met == 0 && (newline || !acts) && taken < PASTED_MOST)
             taken += el_winsertstr(editor, one) == 0;
         before = c;
     }

@@ -8,6 +8,7 @@ program=build/asan/generate
 [ -x $program ] || failed "$program is not built"
 model=$work/run
 export XDG_STATE_HOME=$work/states
+trap '' PIPE # of keys for a chat that has just ended
 chat=("$program" --model "$model" --chat --device cpu --max-new-tokens 12)
 sane() { ! grep -qE 'Sanitizer|runtime error' "$work/stderr" || failed "the sanitizers complain"; }
 content() { grep -oE '"content":"([^"\\]|\\.)*"' "$1" | sed -n "${2}p" | cut -d: -f2-; } # of message number $2 of a row
@@ -109,7 +110,7 @@ terminal_begins() {
 }
 prompted() { # the next prompt is there
     prompts=$((prompts + 1))
-    for _ in $(seq 3000); do
+    for _ in $(seq 6000); do
         [ "$(grep -ao '2004h' "$work/screen" | wc -l)" -lt $prompts ] || return 0
         kill -0 $talk 2>/dev/null || failed "the chat has ended: $(cat -v "$work/screen")"
         sleep 0.01
@@ -122,6 +123,15 @@ shows() { # TEXT
         sleep 0.01
     done
     failed "'$1' is not shown: $(cat -v "$work/screen")"
+}
+settled() { # a prompt is there, and nothing comes after it
+    local size=-1
+    until [ "$(tail -c 3 "$work/screen")" = 'h> ' ] && [ "$(wc -c <"$work/screen")" = $size ]; do
+        kill -0 $talk 2>/dev/null || failed "the chat has ended: $(cat -v "$work/screen")"
+        size=$(wc -c <"$work/screen")
+        sleep 0.1
+    done
+    prompts=$(grep -ao '2004h' "$work/screen" | wc -l)
 }
 types() { # KEYS, as printf has them, and waits for the next prompt
     # shellcheck disable=SC2059
@@ -152,13 +162,13 @@ lines_are_edited_and_remembered() {
     types '\x03'
     types '2*2?\r'
     types 'a\\\rbü\r'                                           # a backslash: it goes on
-    types '\x1b[200~x\x1b[31m\x1b[2Jy\rz\x1b[201~\r'            # pasted
+    types '\x1b[200~x\x1b[31m\x1b[2Jy\r\xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x92\xbb\x1b[201~\r' # pasted
     types "/save $work/b.jsonl\r"
     terminal_ends 0 '\x04'
     [ "$(content "$work/a.jsonl" 1)" = '"1+2?"' ] || failed "the line was not edited: $(cat "$work/a.jsonl")"
     [ "$(content "$work/b.jsonl" 3)" = '"2*2?"' ] || failed "Ctrl-C does not clear the line: $(cat "$work/b.jsonl")"
     [ "$(content "$work/b.jsonl" 5)" = '"a\nbü"' ] || failed "a backslash at the end of a line: $(cat "$work/b.jsonl")"
-    [ "$(content "$work/b.jsonl" 7)" = '"x31mJy\nz"' ] || failed "a pasted text: $(cat "$work/b.jsonl")"
+    [ "$(content "$work/b.jsonl" 7)" = '"x31mJy\n👩‍💻"' ] || failed "a pasted text: $(cat "$work/b.jsonl")"
     ! grep -qaF $'\x1b[2J' "$work/screen" || failed "what was pasted acts in the terminal"
     [ "$(stat -c %a "$file")" = 600 ] || failed "the history has mode $(stat -c %a "$file")"
     [ "$(head -n 1 "$file")" = '"1+2?"' ] && grep -qx '"a\\nbü"' "$file" || failed "the history is $(cat "$file")"
@@ -184,10 +194,10 @@ ctrl_c_in_a_terminal() {
     for i in $(seq 50); do                                      # an answer may be over before its Ctrl-C is there
         printf '1+1?\r' >&5
         sleep "0.0$((1 + i % 9))"
-        types '\x03'
+        printf '\x03' >&5
+        settled
         ! grep -qa 'stopped' "$work/screen" || break
-        # it was at the prompt
-        types '/new\r'
+        types '/new\r'                                         # it was at the prompt
     done
     grep -qaE '\(stopped|stopped before' "$work/screen" || failed "Ctrl-C does not end an answer: $(cat -v "$work/screen" | tail)"
     types '/new\r'
@@ -228,9 +238,11 @@ what_is_shown_cannot_act() {
             if (c != 3 && c != 4 && c != 26 && c != 28 && c != 17 && c != 19) printf "\\x%02x", c } }' >"$work/bytes"
         # shellcheck disable=SC2059
         printf "$(cat "$work/bytes")" >&5
-        printf '\r\x15\r\x03' >&5
-        sleep 0.1
-        printf '\x03\x03' >&5
+        for _ in $(seq 1000); do                                # the first may be part of what was typed
+            printf '\x03' >&5
+            sleep 0.05
+            kill -0 $talk 2>/dev/null || break
+        done
         exec 5>&-
         wait $talk || failed "bytes of seed $seed end the chat with status $?: $(cat -v "$work/screen")"
         ! grep -qaE 'Sanitizer|runtime error' "$work/screen" || failed "the sanitizers complain: $(cat -v "$work/screen")"
