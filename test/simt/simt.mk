@@ -6,7 +6,7 @@
 CXX          := $(if $(filter default,$(origin CXX)),g++,$(CXX))
 SIMT_CHECKS  := $(basename $(notdir $(wildcard test/simt/test_*.cc))) # the runtime's own tests
 SIMT_SOURCES := $(filter-out $(SIMT_CHECKS:%=test/simt/%.cc),$(wildcard test/simt/*.cc))
-SIMT_FLAGS   := -std=c++17 -D_GNU_SOURCE -Itest/simt -I. -g -O2 -ffp-contract=off -fno-strict-aliasing -Wall -Wextra \
+SIMT_FLAGS   := -std=c++17 -D_GNU_SOURCE -Itest/simt -I. -g1 -O2 -ffp-contract=off -fno-strict-aliasing -Wall -Wextra \
                 -Wno-unused-parameter -Wno-unknown-pragmas -Wno-psabi -DHAVE_WGMMA -MMD -MP
 LADDER       := $(basename $(wildcard dev/ladder/*.cc dev/ladder/*.cu))
 # libraries that stand in for NVIDIA's are opened at run time, and call the runtime back
