@@ -8,11 +8,13 @@
 #include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 enum {
     CONNECTIONS = 4096, // beyond the requests that are taken: idle ones, and those that are refused
     IDLE_SECONDS = 60,  // without a byte, except while an answer is computed
+    SPARE_FILES = 24,   // beside connections
     KEY_BYTES = 4096,   // of --api-key
     BLOCK = 16384       // of a stream
 };
@@ -314,15 +316,9 @@ static ssize_t read_stream(void *context, uint64_t position, char *buffer, size_
     Job *job = x->job;
     ssize_t given = MHD_CONTENT_READER_END_WITH_ERROR;
     pthread_mutex_lock(&job->service->lock);
-    size_t there = job->out.size - job->taken;
-    if (there > 0) {
-        given = (ssize_t)(there < most ? there : most);
-        memcpy(buffer, job->out.data + job->taken, (size_t)given);
-        job->taken += (size_t)given;
-        if (job->taken == job->out.size) {
-            bytes_clear(&job->out);
-            job->taken = 0;
-        }
+    size_t read = job_read(job, buffer, most);
+    if (read > 0) {
+        given = (ssize_t)read;
     } else if (job->finished)
         given = job->status == 200 ? MHD_CONTENT_READER_END_OF_STREAM : MHD_CONTENT_READER_END_WITH_ERROR;
     else {
@@ -436,13 +432,33 @@ static bool read_key(Connections *h, const char *path)
     return (h->key.size > 0 && strlen(h->key.data) == h->key.size) || fail("--api-key: %s holds no key", path);
 }
 
+// Each is an open file. What this process may have is raised as far as it goes; a connection more would be taken and
+// dropped again and again, while one that is not taken waits.
+static bool count_connections(const Connections *h, unsigned *count)
+{
+    struct rlimit files;
+    int64_t requests = h->service->options->requests, wanted = requests + CONNECTIONS;
+    *count = (unsigned)wanted;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur >= (rlim_t)(wanted + SPARE_FILES))
+        return true;
+    files.rlim_cur = files.rlim_max < (rlim_t)(wanted + SPARE_FILES) ? files.rlim_max : (rlim_t)(wanted + SPARE_FILES);
+    if (setrlimit(RLIMIT_NOFILE, &files) != 0)
+        return fail_errno("raising the number of open files");
+    *count = (unsigned)smaller(wanted, (int64_t)files.rlim_cur - SPARE_FILES);
+    return (int64_t)files.rlim_cur >= requests + SPARE_FILES ||
+           fail("--requests %" PRId64 " need %" PRId64 " open files, and this process may have %" PRIu64
+                "; ulimit -n %" PRId64 " allows more",
+                requests, requests + SPARE_FILES, (uint64_t)files.rlim_cur, requests + SPARE_FILES);
+}
+
 // By poll: libmicrohttpd's loop by epoll (0.9.75) misses a close that comes with the last bytes, and keeps the socket
 // until it has been idle for long.
 static bool listen_at(Connections *h, const ListenOptions *o, const struct addrinfo *address)
 {
     unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC |
                      (address->ai_family == AF_INET6 ? MHD_USE_IPv6 : 0u);
-    unsigned connections = (unsigned)h->service->options->requests + CONNECTIONS;
+    unsigned connections;
+    TRY(count_connections(h, &connections));
     h->daemon = MHD_start_daemon(flags, (uint16_t)o->port, NULL, NULL, handle, h, MHD_OPTION_SOCK_ADDR,
                                  address->ai_addr, MHD_OPTION_NOTIFY_COMPLETED, end, h, MHD_OPTION_CONNECTION_LIMIT,
                                  connections, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS, MHD_OPTION_END);

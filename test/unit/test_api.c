@@ -156,7 +156,7 @@ static const struct {
     {API_CHAT, CHAT ",\"top_p\":0}", "top_p", "above 0"},
     {API_CHAT, CHAT ",\"min_p\":1}", "min_p", "below 1"},
     {API_CHAT, CHAT ",\"seed\":-1}", "seed", "from 0"},
-    {API_CHAT, CHAT ",\"stop\":[\"a\",\"b\",\"c\",\"d\",\"e\"]}", "stop", "more than 4"},
+    {API_CHAT, CHAT ",\"stop\":[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17]}", "stop", "more than 16"},
     {API_CHAT, CHAT ",\"stop\":\"\"}", "stop", "1 to 1024 bytes"},
     {API_CHAT, CHAT ",\"stop\":{}}", "stop", "must be a text"},
     {API_CHAT, CHAT ",\"stream\":1}", "stream", "true or false"},
