@@ -43,6 +43,7 @@ typedef struct Exchange {
     Route route;
     const char *path; // for metrics
     bool refused;     // with `refusal` and `message`, once the body has passed
+    bool ambiguous;   // where its body ends; the connection ends with the answer
     ApiRefusal refusal;
     Bytes message, body;
     Job *job;
@@ -250,12 +251,36 @@ static int64_t length_of(struct MHD_Connection *c)
     return length == NULL ? 0 : strtoll(length, NULL, 10);
 }
 
+static enum MHD_Result count_length(void *count, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+    *(int *)count += strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0 ||
+                     strcasecmp(name, MHD_HTTP_HEADER_TRANSFER_ENCODING) == 0;
+    return MHD_YES;
+}
+
+// A proxy may find another end of the body, and send the rest as somebody else's request.
+static bool has_two_lengths(struct MHD_Connection *c)
+{
+    int lengths = 0;
+    MHD_get_connection_values(c, MHD_HEADER_KIND, count_length, &lengths);
+    return lengths > 1;
+}
+
+static bool is_encoded(struct MHD_Connection *c)
+{
+    const char *encoding = MHD_lookup_connection_value(c, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_ENCODING);
+    return encoding != NULL && strcasecmp(encoding, "identity") != 0;
+}
+
 static void check_head(Exchange *x, struct MHD_Connection *c, const char *method, const char *methods)
 {
     const Connections *h = x->server;
     bool posts = x->route == ROUTE_CHAT || x->route == ROUTE_COMPLETION;
     bool open = x->route == ROUTE_HEALTH || x->route == ROUTE_PAGE; // neither tells anything of the model
-    if (!open && !may_ask(h, c))
+    x->ambiguous = has_two_lengths(c);
+    if (x->ambiguous)
+        refuse_because(x, 400, "two_lengths", "the head says the body's length twice; send Content-Length once");
+    else if (!open && !may_ask(h, c))
         refuse_because(x, 401, "invalid_api_key", "the key is missing or wrong; send it as Authorization: Bearer KEY");
     else if (x->route == ROUTE_NONE)
         refuse_because(x, 404, "not_found", "there is nothing at this address; see GET /v1/models");
@@ -263,6 +288,8 @@ static void check_head(Exchange *x, struct MHD_Connection *c, const char *method
         refuse_because(x, 405, "method_not_allowed", "this address takes another method; see Allow");
     else if (posts && !is_json(c))
         refuse_because(x, 415, "unsupported_media_type", "send Content-Type: application/json");
+    else if (posts && is_encoded(c))
+        refuse_because(x, 415, "unsupported_media_type", "send the body as it is, without a Content-Encoding");
     else if (posts && length_of(c) > h->service->options->max_body)
         refuse_because(x, 413, "body_too_large", "the body is longer than the server takes (--max-body)");
 }
@@ -374,7 +401,8 @@ static enum MHD_Result begin(Connections *h, struct MHD_Connection *c, const cha
     check_head(x, c, method, methods);
     // a body that is too long, or not for us, is not waited for: the connection ends after the answer
     bool long_one = x->refused && length_of(c) > BLOCK;
-    return long_one || (x->refused && x->refusal.status == 405) ? queue_refusal(x, c, methods) : MHD_YES;
+    return long_one || x->ambiguous || (x->refused && x->refusal.status == 405) ? queue_refusal(x, c, methods)
+                                                                                : MHD_YES;
 }
 
 static enum MHD_Result answer(Exchange *x, struct MHD_Connection *c, const char *url)

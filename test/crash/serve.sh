@@ -199,6 +199,7 @@ what_is_wrong_is_refused() {
     gets 405 'Allow: POST' /v1/chat/completions '' "${key[@]}"
     gets 405 'Allow: GET, HEAD' /health '' -X DELETE
     type=text/plain gets 415 'application/json' /v1/completions '{}' "${key[@]}"
+    gets 415 'Content-Encoding' /v1/completions '{}' "${key[@]}" -H 'Content-Encoding: gzip'
     gets 413 '"body_too_large"' /v1/completions "{\"a\":\"$(printf '%03000d' 0)\"}" "${key[@]}"
     gets 413 '"body_too_large"' /v1/completions "{\"a\":\"$(printf '%03000d' 0)\"}" "${key[@]}" -H 'Transfer-Encoding: chunked'
     gets 404 'only \"tiny\"' /v1/chat/completions '{"model":"gpt","messages":[{"role":"user","content":"a"}]}' "${key[@]}"
@@ -210,6 +211,11 @@ what_is_wrong_is_refused() {
         gets 400 '"type":"invalid_request_error"' /v1/chat/completions "${body:- }" "${key[@]}"
     done
     gets 200 '"finish_reason"' /v1/chat/completions "{$chat,\"user\":\"me\",\"frequency_penalty\":0.0,\"max_tokens\":2,\"tools\":null}" "${key[@]}"
+    # a body with two ends, as a proxy may see another one
+    exec 5<>"/dev/tcp/127.0.0.1/${url##*:}"
+    printf 'POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n' >&5
+    grep -q two_lengths <&5 || failed "two lengths of a body are taken"
+    exec 5>&-
     # bytes that are no HTTP, a body that ends early, a head that never does
     local port=${url##*:} files half='POST /v1/completions HTTP/1.1\r\nContent-Length: 500\r\n\r\n{"a'
     files=$(files_open)
@@ -224,6 +230,8 @@ what_is_wrong_is_refused() {
     done
     [ "$(files_open)" -le "$files" ] || failed "$(files_open) files are open, after $files before connections that ended early"
     serve_ends
+    (ulimit -n 64 && ! ./serve --model "$model" --port 0 --device cpu >"$work/said" 2>&1) || failed "more requests are promised than files may be open"
+    grep -q 'ulimit -n 280 allows more' "$work/said" || failed "the limit of files is not said: $(cat "$work/said")"
     proved "serve: wrong keys, addresses, methods, bodies and fields are refused with their status; others are served after them"
 }
 
