@@ -1,8 +1,8 @@
 // The generation engine: thousands of requests through one model, in passes that mix prompts and single tokens
-// (continuous batching), with keys and values in pages. Requests that begin with the same tokens share pages, those of
-// ended ones are kept while there is room, and when memory runs out sequences are preempted. It runs the forward pass of training, so the log-probabilities that it records are the trainer's, bit
-// for bit; and a request's result depends on its own tokens, its settings, and the names of its draws (seed, id,
-// sample, position), on nothing else. In a program:
+// (continuous batching), with keys and values in pages. Requests that begin alike share pages, those of ended ones are
+// kept while there is room, and when memory runs out sequences are preempted. It runs the forward pass of training, so
+// the log-probabilities that it records are the trainer's, bit for bit; and a request's result depends on its own
+// tokens, its settings, and the names of its draws (seed, id, sample, position), on nothing else. In a program:
 //
 //     Engine *engine = engine_open(&model, n_live);                // NULL after fail(); the model has limits.cache
 //     while (...) {

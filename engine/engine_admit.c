@@ -6,7 +6,8 @@
 // its tokens are kept, and the pages get the same bits. So the oldest sequence always gets what it needs, and every
 // request ends.
 //
-// Shared pages are reference-counted. Before a sequence writes into a page that others hold or may find, it gets a copy.
+// Shared pages are reference-counted. Before a sequence writes into a page that others hold, or may find, it gets a
+// copy of its own.
 #include "engine/engine_internal.h"
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 // Pages that were computed before: what a sequence makes known of its own, and what it finds when it is let in. Bits
 // are those of computing them again, because keys and values depend on the tokens alone.
 //
-// A page is published when the pass that completes it has been queued, so whoever finds it runs in a later pass. Weights
-// that change would make all of it stale: an engine over a model that trains publishes nothing (engine_open).
+// A page is published when the pass that completes it has been queued, so whoever finds it runs in a later pass.
+// Weights that change would make all of it stale: an engine over a model that trains publishes nothing (engine_open).
 #include "engine/engine_internal.h"
 
 bool extend_chain(Sequence *s)

@@ -1,6 +1,6 @@
 // Which KV pages are free, how many sequences hold each of the others, and what is in those that can be found again. A
-// page is KEY_BLOCK positions of every layer. The model knows where they are (Activations.key_pages), the engine what is
-// in them (engine.h).
+// page is KEY_BLOCK positions of every layer. The model knows where they are (Activations.key_pages), the engine what
+// is in them (engine.h).
 //
 // A page that is published is found by its tokens and the page before it: by a hash of the whole chain first, then by
 // comparing both, so that no collision can give another page. Nobody writes to it any more. When nobody holds it, it is
