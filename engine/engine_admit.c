@@ -171,12 +171,13 @@ static Admission admit(Engine *e, Sequence *s)
         share_with_grandparent(e, s);
         return admit(e, s);
     }
+    if (next_page_is_coming(e, s))
+        return BLOCKED;
     if (!find_pages(e, s))
         return ADMISSION_FAILED;
-    bool blocked = next_page_is_coming(e, s);
-    if (blocked || !pages_suffice(e, s)) {
+    if (!pages_suffice(e, s)) {
         give_pages_back(e, s);
-        return blocked ? BLOCKED : NO_ROOM;
+        return NO_ROOM;
     }
     let_in(e, s);
     return ADMITTED;

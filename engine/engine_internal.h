@@ -126,7 +126,8 @@ void publish_all(Engine *engine); // between passes
 // more. False after fail().
 bool find_pages(Engine *engine, Sequence *sequence);
 
-// Whether a running sequence is about to compute the next page that this one begins with, so that it had better wait.
+// Whether a running sequence is about to compute the page that this one, which has none yet, would find next, so that
+// it had better wait.
 bool next_page_is_coming(const Engine *engine, const Sequence *sequence);
 
 // ---- engine_admit.c

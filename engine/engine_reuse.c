@@ -88,15 +88,18 @@ bool find_pages(Engine *e, Sequence *s)
     return true;
 }
 
+// The first page of r that is not published; pages before it are, so s would find those, and none after.
+static bool computes_what_comes_next(const Engine *e, const Sequence *r, const Sequence *s)
+{
+    int64_t next = r->published;
+    return next < r->chain_count && next < blocks_to_find(e, s) && r->chain[next] == s->chain[next] &&
+           page_find(&e->pages, key_of(r, next)) < 0;
+}
+
 bool next_page_is_coming(const Engine *e, const Sequence *s)
 {
-    int64_t next = s->computed / KEY_BLOCK;
-    if (next >= blocks_to_find(e, s))
-        return false;
-    for (size_t i = 0; i < e->running.count; i++) {
-        const Sequence *r = e->running.items[i];
-        if (r->published <= next && next < r->chain_count && r->chain[next] == s->chain[next])
+    for (size_t i = 0; i < e->running.count; i++)
+        if (computes_what_comes_next(e, e->running.items[i], s))
             return true;
-    }
     return false;
 }

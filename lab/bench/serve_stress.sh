@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # ./serve under many clients for minutes: of every ten, six ask for whole answers or streams, each of which has to be ./generate's to the
 # bit, two leave in the middle, one reads too slowly, one sends what is broken. At the end no page is held, no file more is open than at
-# the beginning, resident memory is within 8 MiB of what it was after the first quarter (beside pages of 32 KiB that were taken since: they
+# the beginning, resident memory is within 8 MiB of what it was after the first half (beside pages of 32 KiB that were taken since: they
 # are kept), and a last request is answered. Arguments: seconds (300), clients (200), the program (./serve), its options.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -31,7 +31,6 @@ while [ ! -s "$work/address" ]; do kill -0 $server && sleep 0.02; done
 url=$(sed -n 's/^serving tiny at //p' "$work/address")
 port=$(sed -E 's,.*:([0-9]+)/.*,\1,' <<<"$url")
 metric() { curl -s -m 20 "${url%/v1}/metrics" | sed -n "s/^dereason_$1 //p"; }
-resident() { sed -nE 's/^VmRSS:[^0-9]*([0-9]+).*/\1/p' "/proc/$server/status"; }
 open_files() { find "/proc/$server/fd" -type l | wc -l; }
 
 for row in $(seq $rows); do
@@ -75,26 +74,33 @@ is_broken() {
     curl -m 20 "${post[@]}" -d '{"model":"tiny","mess' >"$work/broken-$1" || true
 }
 
+# All clients until the time, then the answers that are still on their way: what is resident is left in $resident.
+half() { # seconds
+    local client end=$((SECONDS + $1)) workers=()
+    for client in $(seq "$clients"); do
+        while [ $SECONDS -lt $end ]; do
+            case $((client % 10)) in
+            [0-5]) good "$client" ;;
+            6 | 7) leaves "$client" ;;
+            8) is_slow "$client" ;;
+            9) is_broken "$client" ;;
+            esac
+            sleep 0.2
+        done &
+        workers+=($!)
+    done
+    wait "${workers[@]}"
+    kill -0 $server || failed "the server has ended"
+    until [ "$(metric requests_running)" = 0 ]; do sleep 0.1; done
+    sleep 1
+    resident=$(sed -nE 's/^VmRSS:[^0-9]*([0-9]+).*/\1/p' "/proc/$server/status")
+}
 first=$(curl -o "$work/first" -w '%{time_total}' "${post[@]}" -d "@$work/whole-1")
-files=$(open_files) end=$((SECONDS + seconds))
-for client in $(seq "$clients"); do
-    while [ $SECONDS -lt $end ]; do
-        case $((client % 10)) in
-        [0-5]) good "$client" ;;
-        6 | 7) leaves "$client" ;;
-        8) is_slow "$client" ;;
-        9) is_broken "$client" ;;
-        esac
-    done &
-    workers[client]=$!
-done
-sleep $((seconds / 4))
-before=$(resident) pages_before=$(metric pages_cached)
-wait "${workers[@]}"
-kill -0 $server || failed "the server has ended"
-until [ "$(metric requests_running)" = 0 ]; do sleep 0.1; done
-sleep 1
-after=$(resident) pages_after=$(metric pages_cached)
+files=$(open_files)
+half $((seconds / 2))
+before=$resident pages_before=$(metric pages_cached)
+half $((seconds - seconds / 2))
+after=$resident pages_after=$(metric pages_cached)
 last=$(curl -o "$work/last" -w '%{time_total}' "${post[@]}" -d "@$work/whole-1")
 echo "$(wc -l <"$work/right") whole answers compared; left $(metric requests_left_total), cut $(metric requests_cut_total), evicted pages $(metric page_evictions_total)"
 echo "resident KiB $before then $after; cached pages $pages_before then $pages_after; files $files then $(open_files); first answer $first s, last $last s"
