@@ -124,8 +124,8 @@ static bool is_ready(const Sequence *beginning) { return beginning->computed == 
 
 static void let_in(Engine *e, Sequence *s)
 {
-    if (s->parent == NULL || s->shared != s->computed)
-        e->statistics.found_tokens += s->computed;
+    if (!s->started && (s->parent == NULL || s->shared != s->computed))
+        e->statistics.found_tokens += s->computed; // what comes again after a preemption is not counted again
     list_add(&e->running, s);
     s->running = s->started = true;
     if (s->settings != NULL)
