@@ -10,13 +10,15 @@ static size_t longest_text(const StopTexts *s)
     return longest;
 }
 
-// Copies the text of token `id` to the left of *begin in tail, as much of its end as fits; false: a special token.
+// Copies the text of token `id` to the left of *begin in tail, as much of its end as fits; a special token's is empty.
 static bool put_before(const StopTexts *s, char *tail, size_t *begin, int32_t id)
 {
     size_t size;
     const char *bytes = token_bytes(s->tokenizer, id, &size);
-    if (bytes == NULL || tokenizer_is_special(s->tokenizer, id))
+    if (bytes == NULL)
         return false;
+    if (tokenizer_is_special(s->tokenizer, id))
+        return true;
     size_t kept = size < *begin ? size : *begin;
     *begin -= kept;
     memcpy(tail + *begin, bytes + size - kept, kept);

@@ -15,7 +15,7 @@ static bool open_parts(Engine *e)
     e->context = limits->positions < held ? limits->positions : held;
     if (e->context < 2)
         return fail("a cache of %" PRId64 " pages holds no sequence; give it more memory", limits->pages);
-    TRY(page_pool_open(&e->pages, limits->pages));
+    TRY(page_pool_open(&e->pages, limits->pages, !e->model->limits.training));
     page_take(&e->pages); // page 0 is reserved: padding sequences write there
     e->free_slots = allocate((size_t)limits->sequences, sizeof *e->free_slots);
     TRY(e->free_slots != NULL);
@@ -277,7 +277,7 @@ bool engine_step(Engine *e)
     e->fetched = NULL;
     Flight *next = &e->flights[(e->first + e->queued) % PASSES_IN_FLIGHT];
     TRY(admit_waiting(e) && place_running(e, next));
-    e->statistics.pages_most = larger(e->statistics.pages_most, e->pages.count - e->pages.free_count);
+    e->statistics.pages_most = larger(e->statistics.pages_most, e->pages.count - pages_available(&e->pages));
     bool more = next->batch.tokens > 0;
     if (more) {
         TRY(flight_queue(e, next));
@@ -306,7 +306,9 @@ bool engine_next(Engine *e, GenerationResult *result)
 EngineStatistics engine_statistics(const Engine *e)
 {
     EngineStatistics s = e->statistics;
-    s.pages_in_use = e->pages.count - e->pages.free_count;
+    s.pages_in_use = e->pages.count - pages_available(&e->pages);
+    s.pages_kept = e->pages.kept_count;
+    s.pages_reused = e->pages.reused_count;
     s.sequences_running = (int64_t)e->running.count;
     s.sequences_waiting = (int64_t)e->waiting.count;
     return s;

@@ -1,8 +1,8 @@
 // The generation engine: thousands of requests through one model, in passes that mix prompts and single tokens
-// (continuous batching), with keys and values in pages. Equal prefixes share pages, and when memory runs out sequences
-// are preempted. It runs the forward pass of training, so the log-probabilities that it records are the trainer's, bit
-// for bit; and a request's result depends on its own tokens, its settings, and the names of its draws (seed, id,
-// sample, position), on nothing else. In a program:
+// (continuous batching), with keys and values in pages. Requests that begin alike share pages, those of ended ones are
+// kept while there is room, and when memory runs out sequences are preempted. It runs the forward pass of training, so
+// the log-probabilities that it records are the trainer's, bit for bit; and a request's result depends on its own
+// tokens, its settings, and the names of its draws (seed, id, sample, position), on nothing else. In a program:
 //
 //     Engine *engine = engine_open(&model, n_live);                // NULL after fail(); the model has limits.cache
 //     while (...) {
@@ -13,7 +13,8 @@
 //             use(&result);
 //     }
 //
-// Scheduling is in engine_admit.c, passes through the model in engine_step.c. Not here: texts (session.h).
+// Scheduling is in engine_admit.c, pages that are found again in engine_reuse.c, passes through the model in
+// engine_step.c. Not here: texts (session.h).
 #ifndef ENGINE_ENGINE_H
 #define ENGINE_ENGINE_H
 
@@ -39,6 +40,7 @@ typedef struct GenerationResult {
     uint64_t tag;
     int32_t sample;
     FinishReason reason;
+    int64_t found;          // tokens of its prompt that were in pages before it came
     int64_t count;          // tokens, including the one that ended it
     const int32_t *ids;     // (count)
     const float *logprob;   // (count) of logits / temperature over the live columns (temperature 1 when greedy)
@@ -80,14 +82,17 @@ typedef struct GenerationRequest {
 
 typedef struct EngineStatistics {
     int64_t prompt_tokens, sampled_tokens; // computed; a shared prompt counts once, a recomputed one again
+    int64_t found_tokens;                  // not computed, because pages of an earlier or another request have them
     int64_t passes, graph_passes;
-    int64_t keys_read;   // over all passes: positions whose keys and values a pass has to read, shared ones once
-    int64_t preemptions; // sequences that lost their pages and were computed again
-    int64_t pages_most;  // of limits.cache.pages
-    int64_t pages_in_use, sequences_running, sequences_waiting; // now
+    int64_t keys_read;    // over all passes: positions whose keys and values a pass has to read, shared ones once
+    int64_t preemptions;  // sequences that lost their pages and were computed again
+    int64_t pages_most;   // of limits.cache.pages
+    int64_t pages_reused; // kept pages of ended requests that gave their room to others
+    int64_t pages_in_use, pages_kept, sequences_running, sequences_waiting; // now; what is kept is not in use
 } EngineStatistics;
 
-// n_live: the vocabulary rows that may be sampled. Weights may change between steps of an empty engine.
+// n_live: the vocabulary rows that may be sampled. The weights of a model that trains may change between steps of an
+// empty engine, which for such a model keeps no page of an ended request; those of another one stay what they are.
 Engine *engine_open(Model *model, int64_t n_live);
 void engine_close(Engine *engine);
 

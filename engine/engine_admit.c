@@ -6,7 +6,8 @@
 // its tokens are kept, and the pages get the same bits. So the oldest sequence always gets what it needs, and every
 // request ends.
 //
-// Shared pages are reference-counted. Before a sequence writes into a page that others hold, it gets a copy.
+// Shared pages are reference-counted. Before a sequence writes into a page that others hold, or may find, it gets a
+// copy of its own.
 #include "engine/engine_internal.h"
 #include <stdlib.h>
 #include <string.h>
@@ -92,7 +93,8 @@ static bool append_page(Sequence *s, int32_t page)
 
 static bool is_owned(const Engine *e, const Sequence *s, int64_t block)
 {
-    return block < s->page_count && e->pages.holders[s->pages[block]] == 1;
+    return block < s->page_count && e->pages.holders[s->pages[block]] == 1 &&
+           !page_is_published(&e->pages, s->pages[block]);
 }
 
 // Makes block `block` of s a page that it alone holds. *owned false: no page is free, and none can be taken. A page
@@ -120,38 +122,26 @@ static int64_t pages_of(int64_t tokens) { return ceil_divide(tokens, KEY_BLOCK);
 
 static bool is_ready(const Sequence *beginning) { return beginning->computed == beginning->count; }
 
-static void share_pages(Engine *e, Sequence *s)
+static void let_in(Engine *e, Sequence *s)
 {
-    for (int64_t i = 0; i < pages_of(s->shared); i++) {
-        page_hold(&e->pages, s->parent->pages[i]);
-        s->pages[s->page_count++] = s->parent->pages[i];
-    }
-    s->computed = s->shared;
-    s->parent->used = e->passes;
-}
-
-static bool let_in(Engine *e, Sequence *s)
-{
-    if (s->parent != NULL)
-        TRY(grow(&s->pages, &s->page_capacity, (size_t)pages_of(s->shared), sizeof *s->pages));
+    if (!s->started && (s->parent == NULL || s->shared != s->computed))
+        e->statistics.found_tokens += s->computed; // what comes again after a preemption is not counted again
     list_add(&e->running, s);
     s->running = s->started = true;
     if (s->settings != NULL)
         s->slot = e->free_slots[--e->free_slot_count];
-    if (s->parent != NULL)
-        share_pages(e, s);
-    return true;
 }
 
-// Whether there are pages for the tokens of s and one more, leaving some for the running sequences.
+// Whether there are pages for the tokens of s and one more beside those that it has found, leaving some for the running
+// sequences.
 static bool pages_suffice(Engine *e, const Sequence *s)
 {
-    int64_t shared = s->parent == NULL ? 0 : s->shared / KEY_BLOCK, running = (int64_t)e->running.count;
-    int64_t wanted = pages_of(s->count + 1) - shared + running / 8;
+    int64_t running = (int64_t)e->running.count;
+    int64_t wanted = pages_of(s->count + 1) - s->computed / KEY_BLOCK + running / 8;
     Sequence *beginning;
-    while (e->pages.free_count < wanted && (beginning = least_lately_used(e, s->parent)) != NULL)
+    while (pages_available(&e->pages) < wanted && (beginning = least_lately_used(e, s->parent)) != NULL)
         evict(e, beginning);
-    return e->pages.free_count >= wanted || running == 0; // alone it has room: engine_add checked that
+    return pages_available(&e->pages) >= wanted || running == 0; // alone it has room: engine_add checked that
 }
 
 static void share_with_grandparent(Engine *e, Sequence *s)
@@ -166,7 +156,8 @@ static void share_with_grandparent(Engine *e, Sequence *s)
 
 typedef enum Admission { ADMISSION_FAILED, ADMITTED, BLOCKED, NO_ROOM } Admission;
 
-// A prefix is computed before the requests that share it, where there are several.
+// A prefix is computed before the requests that share it, where there are several; and so is a page before those that
+// begin with it, whoever computes it.
 static Admission admit(Engine *e, Sequence *s)
 {
     Sequence *parent = s->parent;
@@ -180,15 +171,23 @@ static Admission admit(Engine *e, Sequence *s)
         share_with_grandparent(e, s);
         return admit(e, s);
     }
-    if (!pages_suffice(e, s))
+    if (next_page_is_coming(e, s))
+        return BLOCKED;
+    if (!find_pages(e, s))
+        return ADMISSION_FAILED;
+    if (!pages_suffice(e, s)) {
+        give_pages_back(e, s);
         return NO_ROOM;
-    return let_in(e, s) ? ADMITTED : ADMISSION_FAILED;
+    }
+    let_in(e, s);
+    return ADMITTED;
 }
 
 bool admit_waiting(Engine *e)
 {
     SequenceList *blocked = &e->blocked;
     Admission last = ADMITTED;
+    publish_all(e);
     size_t most = (size_t)e->model->limits.cache.sequences;
     while (e->waiting.count > 0 && e->running.count < most && blocked->count < most &&
            (last == ADMITTED || last == BLOCKED)) {

@@ -28,6 +28,11 @@ struct Sequence {
     int32_t *pages;
     size_t page_capacity;
     int64_t page_count;
+    uint64_t *chain; // (chain_count) of the known whole pages: page_hash
+    size_t chain_capacity;
+    int64_t chain_count;
+    int64_t published; // of its pages, the first so many are
+    int64_t found;     // tokens of its prompt that were in pages before it came
 
     Sequence *parent; // a prefix, which holds the first `shared` tokens
     int64_t shared;
@@ -92,7 +97,7 @@ struct Engine {
     EngineStatistics statistics;
 };
 
-// ---- engine_sequence.c is used by engine_admit.c and engine_step.c, and all of them by engine.c
+// ---- engine_sequence.c is used by the other files, and all of them by engine.c
 
 // Making a sequence reserves room for it in all lists, so that moving it cannot fail and no sequence is ever lost.
 bool lists_have_room(Engine *engine, size_t count);
@@ -109,6 +114,21 @@ void settings_release(Settings *settings);                  // drops one referen
 void stop_running(Engine *engine, Sequence *sequence);      // gives back its slot and pages
 GenerationResult result_of(const Sequence *sequence);
 void evict(Engine *engine, Sequence *beginning); // takes an idle beginning's pages
+void give_pages_back(Engine *engine, Sequence *sequence);
+
+// ---- engine_reuse.c
+
+bool extend_chain(Sequence *sequence); // when tokens have become known
+void publish_pages(Engine *engine, Sequence *sequence);
+void publish_all(Engine *engine); // between passes
+
+// Lets a sequence without pages hold those with what it begins with: its parent's, or published ones, whichever are
+// more. False after fail().
+bool find_pages(Engine *engine, Sequence *sequence);
+
+// Whether a running sequence is about to compute the page that this one, which has none yet, would find next, so that
+// it had better wait.
+bool next_page_is_coming(const Engine *engine, const Sequence *sequence);
 
 // ---- engine_admit.c
 

@@ -26,12 +26,13 @@ void list_remove(SequenceList *list, const Sequence *sequence)
 
 // ---- giving back a slot and pages
 
-static void give_pages_back(Engine *e, Sequence *s)
+// The last one first, so that it is the first to give its room to others.
+void give_pages_back(Engine *e, Sequence *s)
 {
-    for (int64_t i = 0; i < s->page_count; i++)
-        page_give_back(&e->pages, s->pages[i]);
-    s->page_count = 0;
-    s->computed = 0;
+    publish_pages(e, s);
+    while (s->page_count > 0)
+        page_give_back(&e->pages, s->pages[--s->page_count]);
+    s->computed = s->published = 0;
 }
 
 void stop_running(Engine *e, Sequence *s)
@@ -55,6 +56,7 @@ GenerationResult result_of(const Sequence *s)
     return (GenerationResult){.tag = s->settings->request.tag,
                               .sample = s->sample,
                               .reason = s->reason,
+                              .found = s->found,
                               .count = s->count - s->prompt,
                               .ids = s->tokens + s->prompt,
                               .logprob = s->logprob,
@@ -86,6 +88,7 @@ void sequence_free(Engine *e, Sequence *s)
         sequence_release(e, s->parent);
     free(s->tokens);
     free(s->pages);
+    free(s->chain);
     free(s->logprob);
     free(s->processed);
     free(s->entropy);
@@ -126,6 +129,11 @@ Sequence *sequence_new(Engine *e, Sequence *parent, const int32_t *ids, int64_t 
     }
     memcpy(s->tokens, ids, (size_t)count * sizeof *ids);
     s->count = s->prompt = count;
+    if (!extend_chain(s)) {
+        free(s->tokens);
+        free(s);
+        return NULL;
+    }
     s->slot = -1;
     s->shared = common_beginning(parent, ids, count - 1);
     if (s->shared > 0) {

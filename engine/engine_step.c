@@ -121,7 +121,7 @@ static bool append_token(Sequence *s, const PagedResults *r, int64_t row)
     TRY(append_float(&s->entropy, &s->entropy_capacity, n, r->entropy[row]));
     TRY(grow(&s->tokens, &s->token_capacity, (size_t)s->count + 1, sizeof *s->tokens));
     s->tokens[s->count++] = r->token[row];
-    return true;
+    return extend_chain(s);
 }
 
 static bool stops(const Sequence *s)

@@ -189,14 +189,14 @@ bool answer_begin(Bytes *out, const AnswerHead *head, bool piece)
                         head->fingerprint, head->seed);
 }
 
-bool answer_end(Bytes *out, int64_t prompt_tokens, int64_t tokens)
+bool answer_end(Bytes *out, const AnswerUsage *u)
 {
-    if (tokens < 0)
+    if (u == NULL)
         return bytes_text(out, "]}");
     return bytes_printf(out,
                         "],\"usage\":{\"prompt_tokens\":%" PRId64 ",\"completion_tokens\":%" PRId64
-                        ",\"total_tokens\":%" PRId64 "}}",
-                        prompt_tokens, tokens, prompt_tokens + tokens);
+                        ",\"total_tokens\":%" PRId64 ",\"prompt_tokens_details\":{\"cached_tokens\":%" PRId64 "}}}",
+                        u->prompt_tokens, u->tokens, u->prompt_tokens + u->tokens, u->found);
 }
 
 static bool put_name(Bytes *out, const char *name, const char *text)

@@ -36,10 +36,14 @@ typedef struct AnswerChoice {
     const TokenList *prompt_ids; // with them, in the first piece; NULL: not here
 } AnswerChoice;
 
+typedef struct AnswerUsage {
+    int64_t prompt_tokens, found, tokens; // found: prompt tokens that were not computed anew, "cached_tokens"
+} AnswerUsage;
+
 bool answer_begin(Bytes *out, const AnswerHead *head, bool piece); // {"id": ... "choices":[
 bool answer_choice(Bytes *out, const AnswerHead *head, const Tokenizer *tokenizer, const AnswerChoice *choice,
                    bool piece);
-bool answer_end(Bytes *out, int64_t prompt_tokens, int64_t tokens); // ],"usage": ... }; tokens -1: ] and no usage
+bool answer_end(Bytes *out, const AnswerUsage *usage); // ],"usage": ... }; NULL: ] and no usage
 
 bool answer_error(Bytes *out, const ApiRefusal *refusal, const char *message);
 

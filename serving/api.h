@@ -9,7 +9,7 @@
 #include "json/json.h"
 
 enum {
-    API_STOPS = 4,         // texts in "stop"
+    API_STOPS = 16,        // texts in "stop"; OpenAI takes 4, and some harnesses have more
     API_TOP = 20,          // candidates for a token
     API_CHOICES = 1024,    // prompts times n
     API_NAME_BYTES = 256,  // of "request_id"

@@ -49,8 +49,32 @@ static bool read_word(const char **out, const json_t *value, const char *name, s
 
 // ---- messages
 
+static bool says_nothing(const json_t *value)
+{
+    return value == NULL || json_is_null(value) || json_is_false(value) ||
+           (json_is_string(value) && json_string_length(value) == 0) ||
+           (json_is_array(value) && json_array_size(value) == 0) ||
+           (json_is_object(value) && json_object_size(value) == 0);
+}
+
+// Whether an object has nothing beside what is read, and what says nothing.
+static bool has_only(const json_t *object, const char *const *read, size_t count, const char *where, size_t turn)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach ((json_t *)(uintptr_t)object, key, value) {
+        bool known = false;
+        for (size_t i = 0; i < count; i++)
+            known = known || strcmp(key, read[i]) == 0;
+        if (!known && !says_nothing(value))
+            return fail("%s %zu has \"%.40s\", which the chat template has no place for", where, turn, key);
+    }
+    return true;
+}
+
 static bool join_parts(ApiRequest *r, Text *out, const json_t *parts, size_t turn)
 {
+    static const char *const read[] = {"type", "text", "cache_control"}; // which changes no answer
     Bytes *text = &r->joined[r->joined_count++];
     TRY(bytes_text(text, ""));
     for (size_t i = 0; i < json_array_size(parts); i++) {
@@ -60,18 +84,11 @@ static bool join_parts(ApiRequest *r, Text *out, const json_t *parts, size_t tur
             return fail("message %zu has a part that is not {\"type\": \"text\", \"text\": ...}; only texts are "
                         "understood",
                         turn);
-        TRY(bytes_append(text, content.data, content.size));
+        TRY(has_only(part, read, sizeof read / sizeof *read, "a part of message", turn) &&
+            bytes_append(text, content.data, content.size));
     }
     *out = (Text){text->data, text->size};
     return true;
-}
-
-static bool says_nothing(const json_t *value)
-{
-    return value == NULL || json_is_null(value) || json_is_false(value) ||
-           (json_is_string(value) && json_string_length(value) == 0) ||
-           (json_is_array(value) && json_array_size(value) == 0) ||
-           (json_is_object(value) && json_object_size(value) == 0);
 }
 
 static bool read_role(Role *role, const json_t *message, size_t turn)
@@ -94,16 +111,9 @@ static bool read_message(ApiRequest *r, Message *out, const json_t *message, siz
 {
     static const char *const read[] = {"role", "content", "reasoning_content", "reasoning"};
     const json_t *content = json_object_get(message, "content"), *value;
-    const char *key;
     TRY(json_is_object(message) || fail("message %zu is not an object", turn));
     TRY(read_role(&out->role, message, turn));
-    json_object_foreach ((json_t *)(uintptr_t)message, key, value) {
-        bool known = false;
-        for (size_t i = 0; i < sizeof read / sizeof *read; i++)
-            known = known || strcmp(key, read[i]) == 0;
-        if (!known && !says_nothing(value))
-            return fail("message %zu has \"%.40s\", which the chat template has no place for", turn, key);
-    }
+    TRY(has_only(message, read, out->role == ROLE_ASSISTANT ? 4 : 2, "message", turn)); // who asks has no thoughts
     for (int i = 2; i < 4 && out->reasoning.data == NULL; i++)
         if (!says_nothing(value = json_object_get(message, read[i]))) {
             out->reasoning = text_of(value);
@@ -199,7 +209,7 @@ static bool read_max_tokens(ApiRequest *r, const json_t *v, const char *name)
 
 static bool read_temperature(ApiRequest *r, const json_t *v, const char *name)
 {
-    TRY(read_number(&r->temperature, v, name, 0, 1e6, "from 0"));
+    TRY(read_number(&r->temperature, v, name, 0, 1e6, "from 0 to 1e6"));
     return r->temperature == 0 || r->temperature >= 1e-6 ||
            fail("\"temperature\" is too small to divide by; 0 is greedy");
 }

@@ -8,11 +8,13 @@
 #include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 enum {
     CONNECTIONS = 4096, // beyond the requests that are taken: idle ones, and those that are refused
     IDLE_SECONDS = 60,  // without a byte, except while an answer is computed
+    SPARE_FILES = 24,   // beside connections
     KEY_BYTES = 4096,   // of --api-key
     BLOCK = 16384       // of a stream
 };
@@ -41,6 +43,7 @@ typedef struct Exchange {
     Route route;
     const char *path; // for metrics
     bool refused;     // with `refusal` and `message`, once the body has passed
+    bool ambiguous;   // where its body ends; the connection ends with the answer
     ApiRefusal refusal;
     Bytes message, body;
     Job *job;
@@ -248,12 +251,36 @@ static int64_t length_of(struct MHD_Connection *c)
     return length == NULL ? 0 : strtoll(length, NULL, 10);
 }
 
+static enum MHD_Result count_length(void *count, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+    *(int *)count += strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0 ||
+                     strcasecmp(name, MHD_HTTP_HEADER_TRANSFER_ENCODING) == 0;
+    return MHD_YES;
+}
+
+// A proxy may find another end of the body, and send the rest as somebody else's request.
+static bool has_two_lengths(struct MHD_Connection *c)
+{
+    int lengths = 0;
+    MHD_get_connection_values(c, MHD_HEADER_KIND, count_length, &lengths);
+    return lengths > 1;
+}
+
+static bool is_encoded(struct MHD_Connection *c)
+{
+    const char *encoding = MHD_lookup_connection_value(c, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_ENCODING);
+    return encoding != NULL && strcasecmp(encoding, "identity") != 0;
+}
+
 static void check_head(Exchange *x, struct MHD_Connection *c, const char *method, const char *methods)
 {
     const Connections *h = x->server;
     bool posts = x->route == ROUTE_CHAT || x->route == ROUTE_COMPLETION;
     bool open = x->route == ROUTE_HEALTH || x->route == ROUTE_PAGE; // neither tells anything of the model
-    if (!open && !may_ask(h, c))
+    x->ambiguous = has_two_lengths(c);
+    if (x->ambiguous)
+        refuse_because(x, 400, "two_lengths", "the head says the body's length twice; send Content-Length once");
+    else if (!open && !may_ask(h, c))
         refuse_because(x, 401, "invalid_api_key", "the key is missing or wrong; send it as Authorization: Bearer KEY");
     else if (x->route == ROUTE_NONE)
         refuse_because(x, 404, "not_found", "there is nothing at this address; see GET /v1/models");
@@ -261,6 +288,8 @@ static void check_head(Exchange *x, struct MHD_Connection *c, const char *method
         refuse_because(x, 405, "method_not_allowed", "this address takes another method; see Allow");
     else if (posts && !is_json(c))
         refuse_because(x, 415, "unsupported_media_type", "send Content-Type: application/json");
+    else if (posts && is_encoded(c))
+        refuse_because(x, 415, "unsupported_media_type", "send the body as it is, without a Content-Encoding");
     else if (posts && length_of(c) > h->service->options->max_body)
         refuse_because(x, 413, "body_too_large", "the body is longer than the server takes (--max-body)");
 }
@@ -314,15 +343,9 @@ static ssize_t read_stream(void *context, uint64_t position, char *buffer, size_
     Job *job = x->job;
     ssize_t given = MHD_CONTENT_READER_END_WITH_ERROR;
     pthread_mutex_lock(&job->service->lock);
-    size_t there = job->out.size - job->taken;
-    if (there > 0) {
-        given = (ssize_t)(there < most ? there : most);
-        memcpy(buffer, job->out.data + job->taken, (size_t)given);
-        job->taken += (size_t)given;
-        if (job->taken == job->out.size) {
-            bytes_clear(&job->out);
-            job->taken = 0;
-        }
+    size_t read = job_read(job, buffer, most);
+    if (read > 0) {
+        given = (ssize_t)read;
     } else if (job->finished)
         given = job->status == 200 ? MHD_CONTENT_READER_END_OF_STREAM : MHD_CONTENT_READER_END_WITH_ERROR;
     else {
@@ -378,7 +401,8 @@ static enum MHD_Result begin(Connections *h, struct MHD_Connection *c, const cha
     check_head(x, c, method, methods);
     // a body that is too long, or not for us, is not waited for: the connection ends after the answer
     bool long_one = x->refused && length_of(c) > BLOCK;
-    return long_one || (x->refused && x->refusal.status == 405) ? queue_refusal(x, c, methods) : MHD_YES;
+    return long_one || x->ambiguous || (x->refused && x->refusal.status == 405) ? queue_refusal(x, c, methods)
+                                                                                : MHD_YES;
 }
 
 static enum MHD_Result answer(Exchange *x, struct MHD_Connection *c, const char *url)
@@ -436,13 +460,33 @@ static bool read_key(Connections *h, const char *path)
     return (h->key.size > 0 && strlen(h->key.data) == h->key.size) || fail("--api-key: %s holds no key", path);
 }
 
+// Each is an open file. What this process may have is raised as far as it goes; a connection more would be taken and
+// dropped again and again, while one that is not taken waits.
+static bool count_connections(const Connections *h, unsigned *count)
+{
+    struct rlimit files;
+    int64_t requests = h->service->options->requests, wanted = requests + CONNECTIONS;
+    *count = (unsigned)wanted;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur >= (rlim_t)(wanted + SPARE_FILES))
+        return true;
+    files.rlim_cur = files.rlim_max < (rlim_t)(wanted + SPARE_FILES) ? files.rlim_max : (rlim_t)(wanted + SPARE_FILES);
+    if (setrlimit(RLIMIT_NOFILE, &files) != 0)
+        return fail_errno("raising the number of open files");
+    *count = (unsigned)smaller(wanted, (int64_t)files.rlim_cur - SPARE_FILES);
+    return (int64_t)files.rlim_cur >= requests + SPARE_FILES ||
+           fail("--requests %" PRId64 " need %" PRId64 " open files, and this process may have %" PRIu64
+                "; ulimit -n %" PRId64 " allows more",
+                requests, requests + SPARE_FILES, (uint64_t)files.rlim_cur, requests + SPARE_FILES);
+}
+
 // By poll: libmicrohttpd's loop by epoll (0.9.75) misses a close that comes with the last bytes, and keeps the socket
 // until it has been idle for long.
 static bool listen_at(Connections *h, const ListenOptions *o, const struct addrinfo *address)
 {
     unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC |
                      (address->ai_family == AF_INET6 ? MHD_USE_IPv6 : 0u);
-    unsigned connections = (unsigned)h->service->options->requests + CONNECTIONS;
+    unsigned connections;
+    TRY(count_connections(h, &connections));
     h->daemon = MHD_start_daemon(flags, (uint16_t)o->port, NULL, NULL, handle, h, MHD_OPTION_SOCK_ADDR,
                                  address->ai_addr, MHD_OPTION_NOTIFY_COMPLETED, end, h, MHD_OPTION_CONNECTION_LIMIT,
                                  connections, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS, MHD_OPTION_END);

@@ -79,7 +79,8 @@ static bool open_part(Job *job, size_t number, ApiRefusal *refusal)
                     ", which leaves no room for an answer; shorten the prompt",
                     part->ids.count, context) ||
                refuse(refusal, 400, param, "context_length_exceeded");
-    job->prompt_tokens += (int64_t)part->ids.count;
+    job->usage.prompt_tokens += (int64_t)part->ids.count;
+    part->found = (int64_t)part->ids.count; // until the first sample says what it was
     TRY((part->choices = allocate((size_t)r->n, sizeof *part->choices)) != NULL || refuse(refusal, 500, "", NULL));
     for (int64_t i = 0; i < r->n; i++)
         part->choices[i].index = (int64_t)number * r->n + i;
@@ -172,7 +173,7 @@ bool service_submit(Service *s, Job *job, int socket, ApiRefusal *refusal)
         job->socket = socket;
         job->references++; // the engine's
         s->open++;
-        s->metrics.prompt_tokens += job->prompt_tokens;
+        s->metrics.prompt_tokens += job->usage.prompt_tokens;
         pthread_cond_signal(&s->arrival);
     }
     pthread_mutex_unlock(&s->lock);

@@ -23,6 +23,22 @@ static bool send_event(Job *job, const Bytes *json)
     return ok;
 }
 
+// What was read goes when a buffer's worth of it has: a reader who is always a little behind never reads all.
+size_t job_read(Job *job, char *buffer, size_t most)
+{
+    Bytes *out = &job->out;
+    size_t read = out->size - job->taken < most ? out->size - job->taken : most;
+    if (read > 0)
+        memcpy(buffer, out->data + job->taken, read);
+    job->taken += read;
+    if (read > 0 && (job->taken == out->size || job->taken > SERVICE_BUFFER)) {
+        out->size -= job->taken;
+        memmove(out->data, out->data + job->taken, out->size + 1);
+        job->taken = 0;
+    }
+    return read;
+}
+
 // ---- choices
 
 // How much of the text may be passed on: no stop text may appear, not even its beginning.
@@ -97,7 +113,7 @@ static bool send_piece(Part *part, const GenerationResult *r, Text text, int64_t
     Job *job = part->job;
     Bytes json = {0};
     bool ok = answer_begin(&json, &job->head, true) && write_choice(&json, part, r, text, count, finish_reason) &&
-              answer_end(&json, 0, -1) && send_event(job, &json);
+              answer_end(&json, NULL) && send_event(job, &json);
     bytes_free(&json);
     return ok;
 }
@@ -157,8 +173,9 @@ bool job_take_result(Job *job, Part *part, const GenerationResult *r)
     note_token(job); // an end token alone is not watched
     bool ok = none || stop_texts_response(&job->stops, files->stop, job->request.past_end ? 0 : files->stop_count, r,
                                           &scratch, &text);
+    part->found = smaller(part->found, r->found);
     part->left--;
-    job->tokens += none ? 0 : r->count;
+    job->usage.tokens += none ? 0 : r->count;
     if (ok && job->request.stream) {
         size_t sent = choice->sent < text.size ? choice->sent : text.size;
         ok = send_piece(part, r, (Text){text.data + sent, text.size - sent}, none ? 0 : r->count, reason);
@@ -178,20 +195,22 @@ static bool put_whole(Job *job)
             const Bytes *json = &job->parts[i].choices[n].json;
             TRY((i + (size_t)n == 0 || bytes_text(&job->out, ",")) && bytes_append(&job->out, json->data, json->size));
         }
-    return answer_end(&job->out, job->prompt_tokens, job->tokens);
+    return answer_end(&job->out, &job->usage);
 }
 
 static bool put_last_events(Job *job)
 {
     Bytes json = {0};
-    bool ok = !job->request.usage || (answer_begin(&json, &job->head, true) &&
-                                      answer_end(&json, job->prompt_tokens, job->tokens) && put_event(job, &json));
+    bool ok = !job->request.usage ||
+              (answer_begin(&json, &job->head, true) && answer_end(&json, &job->usage) && put_event(job, &json));
     bytes_free(&json);
     return ok && bytes_text(&job->out, "data: [DONE]\n\n");
 }
 
 bool job_finish(Job *job)
 {
+    for (size_t i = 0; i < job->part_count; i++)
+        job->usage.found += job->parts[i].found;
     pthread_mutex_lock(&job->service->lock);
     bool ok = job->request.stream ? put_last_events(job) : put_whole(job);
     job->finished = ok;

@@ -60,6 +60,8 @@ bool metrics_write(const Metrics *m, Bytes *out)
         int64_t value;
     } values[] = {
         {"prompt_tokens_total", "counter", "Tokens of prompts that were taken", m->prompt_tokens},
+        {"prompt_tokens_found_total", "counter",
+         "Tokens that were not computed, because kept or shared pages have them", e->found_tokens},
         {"generated_tokens_total", "counter", "Tokens of answers, given up ones too", e->sampled_tokens},
         {"requests_running", "gauge", "Requests with the engine, queued ones too", m->running},
         {"requests_left_total", "counter", "Requests given up because their client was gone", m->left},
@@ -70,6 +72,8 @@ bool metrics_write(const Metrics *m, Bytes *out)
         {"preemptions_total", "counter", "Sequences that lost their pages and were computed again", e->preemptions},
         {"passes_total", "counter", "Passes through the model", e->passes},
         {"pages_in_use", "gauge", "Pages of keys and values that are held", e->pages_in_use - 1},
+        {"pages_cached", "gauge", "Pages that nobody holds, kept for requests that begin alike", e->pages_kept},
+        {"page_evictions_total", "counter", "Cached pages that gave their room to others", e->pages_reused},
         {"pages", "gauge", "Pages of keys and values that there are", m->pages},
     };
     for (size_t i = 0; i < sizeof values / sizeof *values; i++)

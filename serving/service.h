@@ -56,6 +56,7 @@ typedef struct Part {
     Bytes decoded;
     Choice *choices; // (n)
     int64_t left;    // samples still to come
+    int64_t found;   // tokens of the prompt that were not computed for any sample
 } Part;
 
 struct Job {
@@ -65,11 +66,11 @@ struct Job {
     StopTexts stops;
     Part *parts; // (part_count)
     size_t part_count;
-    int64_t prompt_tokens, tokens; // tokens: of answers so far
-    size_t bytes;                  // of a whole answer's choices
-    double arrived, first;         // seconds; first: of the first token, 0: none yet
-    bool ended;                    // for the engine's thread: nothing of it is in the engine
-    Job *next;                     // in the service's list
+    AnswerUsage usage;     // so far
+    size_t bytes;          // of a whole answer's choices
+    double arrived, first; // seconds; first: of the first token, 0: none yet
+    bool ended;            // for the engine's thread: nothing of it is in the engine
+    Job *next;             // in the service's list
     // guarded by the service's lock
     Bytes out;                   // what is to be sent; of a whole answer: the body, once finished
     size_t taken;                // bytes of it that were
@@ -114,7 +115,8 @@ Job *job_open(Service *service, ApiRequest *request, ApiRefusal *refusal);
 // Hands it to the engine. False after fail(): too many, or no more are taken; the job is still the caller's.
 bool service_submit(Service *service, Job *job, int socket, ApiRefusal *refusal);
 
-void job_leave(Job *job); // the connection has done with it
+size_t job_read(Job *job, char *buffer, size_t most); // of a stream, as much as there is; the service's lock is held
+void job_leave(Job *job);                             // the connection has done with it
 
 bool service_metrics(Service *service, Bytes *out);
 bool service_draining(Service *service);

@@ -199,6 +199,7 @@ what_is_wrong_is_refused() {
     gets 405 'Allow: POST' /v1/chat/completions '' "${key[@]}"
     gets 405 'Allow: GET, HEAD' /health '' -X DELETE
     type=text/plain gets 415 'application/json' /v1/completions '{}' "${key[@]}"
+    gets 415 'Content-Encoding' /v1/completions '{}' "${key[@]}" -H 'Content-Encoding: gzip'
     gets 413 '"body_too_large"' /v1/completions "{\"a\":\"$(printf '%03000d' 0)\"}" "${key[@]}"
     gets 413 '"body_too_large"' /v1/completions "{\"a\":\"$(printf '%03000d' 0)\"}" "${key[@]}" -H 'Transfer-Encoding: chunked'
     gets 404 'only \"tiny\"' /v1/chat/completions '{"model":"gpt","messages":[{"role":"user","content":"a"}]}' "${key[@]}"
@@ -210,6 +211,11 @@ what_is_wrong_is_refused() {
         gets 400 '"type":"invalid_request_error"' /v1/chat/completions "${body:- }" "${key[@]}"
     done
     gets 200 '"finish_reason"' /v1/chat/completions "{$chat,\"user\":\"me\",\"frequency_penalty\":0.0,\"max_tokens\":2,\"tools\":null}" "${key[@]}"
+    # a body with two ends, as a proxy may see another one
+    exec 5<>"/dev/tcp/127.0.0.1/${url##*:}"
+    printf 'POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n' >&5
+    grep -q two_lengths <&5 || failed "two lengths of a body are taken"
+    exec 5>&-
     # bytes that are no HTTP, a body that ends early, a head that never does
     local port=${url##*:} files half='POST /v1/completions HTTP/1.1\r\nContent-Length: 500\r\n\r\n{"a'
     files=$(files_open)
@@ -224,6 +230,8 @@ what_is_wrong_is_refused() {
     done
     [ "$(files_open)" -le "$files" ] || failed "$(files_open) files are open, after $files before connections that ended early"
     serve_ends
+    (ulimit -n 64 && ! ./serve --model "$model" --port 0 --device cpu >"$work/said" 2>&1) || failed "more requests are promised than files may be open"
+    grep -q 'ulimit -n 280 allows more' "$work/said" || failed "the limit of files is not said: $(cat "$work/said")"
     proved "serve: wrong keys, addresses, methods, bodies and fields are refused with their status; others are served after them"
 }
 
@@ -309,6 +317,48 @@ it_drains() {
     proved "serve: SIGTERM: what runs is answered, new requests are refused, exit status 0; so with --drain ($1)"
 }
 
+# Requests that begin alike, as worked examples or a chat's turns do: found pages are counted, and answers are ./generate's, which computes
+# each of these prompts for the first time; so when pages are few and go again.
+beginnings_are_found() {
+    local ids prompt answer
+    prompt=$(seq -s, 300)
+    printf '{"ids": [%s]}\n' "$prompt" >"$work/ids.jsonl"
+    rm -f "$work/out.jsonl"
+    wants 0 ./generate --model "$model" --prompts "$work/ids.jsonl" --out "$work/out.jsonl" --device cpu --seed 4 --max-new-tokens 100 --ignore-eos 2>"$work/generate.stderr"
+    ids=$(sed -n 's/.*"ids":\(\[[0-9,]*\]\),"text".*/"token_ids":\1/p' "$work/out.jsonl")
+    serve_begins build/asan/serve --sequences 5 --pass-tokens 40
+    local fields='"model":"tiny","seed":4,"ignore_eos":true,"return_token_ids":true,"max_tokens"'
+    gets 200 '"prompt_tokens_details":{"cached_tokens":0}}' /v1/completions "{$fields:100,\"prompt\":[$prompt]}"
+    [ "$(grep -o '"token_ids":\[[0-9,]*\]' "$work/answer")" = "$ids" ] || failed "what is computed is not ./generate's"
+    gets 200 '"prompt_tokens_details":{"cached_tokens":256}}' /v1/completions "{$fields:100,\"prompt\":[$prompt]}"
+    [ "$(grep -o '"token_ids":\[[0-9,]*\]' "$work/answer")" = "$ids" ] || failed "what is found gives another answer"
+    [ "$(metric prompt_tokens_found_total)" = 256 ] && [ "$(metric pages_cached)" = 3 ] && [ "$(metric pages_in_use)" = 0 ] || failed "found pages are not counted"
+    # a next turn; several samples, scores, a stream: each has the log-probabilities that it has when all is computed
+    answer=$(sed 's/.*\[\(.*\)\]/\1/' <<<"$ids")
+    gets 200 '"prompt_tokens_details":{"cached_tokens":384}}' /v1/completions "{$fields:5,\"prompt\":[$prompt,$answer]}"
+    gets 200 '"prompt_tokens_details":{"cached_tokens":0}}' /v1/completions "{$fields:1,\"prompt\":[$prompt,$answer],\"echo\":true,\"logprobs\":0}"
+    grep -o '"token_logprobs":\[[^]]*\]' "$work/answer" >"$work/scored"
+    gets 200 '"prompt_tokens_details":{"cached_tokens":384}}' /v1/completions "{$fields:1,\"prompt\":[$prompt,$answer],\"n\":3,\"stream\":true,\"stream_options\":{\"include_usage\":true}}"
+    serve_ends
+    serve_begins build/asan/serve
+    gets 200 '"prompt_tokens_details":{"cached_tokens":0}}' /v1/completions "{$fields:1,\"prompt\":[$prompt,$answer],\"echo\":true,\"logprobs\":0}"
+    grep -o '"token_logprobs":\[[^]]*\]' "$work/answer" | cmp - "$work/scored" || failed "a scored prompt has other scores behind pages that are there"
+    serve_ends
+    # few pages
+    for row in $(seq $rows); do
+        printf '{"messages":[{"role":"system","content":"%s%s"},{"role":"user","content":"%s+4?"}]}\n' $((row % 8)) "$(seq -s ' ' 60)" "$row" >>"$work/alike.jsonl"
+    done
+    mv "$work/prompts.jsonl" "$work/other.jsonl" && mv "$work/alike.jsonl" "$work/prompts.jsonl"
+    serve_begins build/asan/serve --cache 300000
+    times=2
+    answers_are_generates "alike, few pages" '"seed":5,"max_tokens":24' --seed 5 --max-new-tokens 24
+    [ "$(metric prompt_tokens_found_total)" -gt 0 ] && [ "$(metric page_evictions_total)" -gt 0 ] || failed "no page was found, or none went"
+    until_metric pages_in_use 0
+    serve_ends
+    mv "$work/other.jsonl" "$work/prompts.jsonl"
+    proved "serve: pages of prompts that begin alike are found, counted, and change no answer"
+}
+
 # Many at once, while others go away or send what is wrong.
 many_at_once() {
     local i
@@ -391,4 +441,5 @@ what_is_left_gives_its_pages_back ./serve
 time_is_limited
 it_drains build/asan/serve
 a_page_to_chat_in
+beginnings_are_found
 many_at_once
