@@ -206,9 +206,9 @@ static bool open_all(Rl *s)
     TRY(in_training_open_with(&s->tasks, &s->o.tasks, &s->options, &files, (uint64_t)s->o.seed));
     TRY(rewards_open(&s->rewards, &s->o.rewards, s->o.referees.grader[0] != 0, s->o.sampling.max_new_tokens));
     TRY(referees_open(&s->referees, &s->o.referees, &s->options, &s->o.machine, s->o.run.out, &s->ranks));
-    PolicySetup setup = {&s->o.policy, &s->o.sizes,         &s->o.sampling,        &s->o.learning,
-                         &s->o.kl,     &s->o.referees,      &s->o.machine,         &s->o.sharding,
-                         &s->ranks,    (uint64_t)s->o.seed, s->tasks.needs.longest};
+    PolicySetup setup = {&s->o.policy,   &s->o.sizes, &s->o.sampling,      &s->o.learning,
+                         &s->o.lora,     &s->o.kl,    &s->o.referees,      &s->o.machine,
+                         &s->o.sharding, &s->ranks,   (uint64_t)s->o.seed, s->tasks.needs.longest};
     TRY(policy_open(&s->policy, &setup) && open_prompts(s));
     s->shares.ranks = &s->ranks;
     s->state.kl_coefficient = s->o.kl.kl_coef;

@@ -8,6 +8,7 @@
 #include "intake/training_data.h"
 #include "judges/referees.h"
 #include "model/learning.h"
+#include "model/lora.h"
 #include "options/options.h"
 #include "ranks/ranks.h"
 #include "rl/advantage.h"
@@ -49,6 +50,7 @@
     GROUP(PolicyLossOptions, loss, POLICY_LOSS_ROWS) \
     GROUP(KlOptions, kl, KL_ROWS) \
     GROUP(LearningOptions, learning, RL_LEARNING_ROWS) \
+    GROUP(LoraOptions, lora, LORA_ROWS) \
     GROUP(RunOptions, run, RUN_ROWS) \
     GROUP(TrainingTaskOptions, tasks, TRAINING_TASK_ROWS) \
     ROW(eval_samples,       integer, "1", "> 0 and <= 65536", run,       NEUTRAL,  "responses to each held-out problem; 1: the greedy one") \

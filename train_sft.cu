@@ -100,6 +100,7 @@ static bool open_model(Sft *s)
     TRY(sft_needs(&needs, &s->data, &s->files.config, (Recompute)s->o.recompute.place));
     needs.own.bf16_moments = s->optimizer.bf16_moments;
     needs.own.limits.division = division_of(&s->o.sharding, &s->ranks);
+    needs.own.limits.adapters = lora_adapters(&s->o.lora);
     SftSampling sampling = {&s->o.sampling, &s->o.sizes, s->o.text.seq_len, s->fit.kernels, s->tasks.needs};
     TRY(sft_sampling_needs(&needs, &s->data, &sampling) && sft_fit(&s->fit, &needs));
     if (s->o.machine.plan)
@@ -114,7 +115,8 @@ static bool open_all(Sft *s)
 {
     ModelFilesOptions files = {s->o.model, s->o.init, s->o.tokenizer, s->o.template.name};
     bool tasks = s->o.tasks.eval_tasks.count > 0;
-    TRY(sft_sampling_check(&s->o.sampling, tasks, division_of(&s->o.sharding, &s->ranks).weights) &&
+    TRY(lora_check(&s->o.lora, s->o.init[0] != 0) &&
+        sft_sampling_check(&s->o.sampling, tasks, division_of(&s->o.sharding, &s->ranks).weights) &&
         (s->o.machine.plan || s->ranks.rank > 0 || run_may_use(&s->o.run, s->o.data.eval_data.count > 0 || tasks)));
     TRY(fit_open(&s->fit, &s->o.machine) && model_files_open(&s->files, &files));
     SftDataRules rules = {&s->o.text, &s->o.batch, &s->o.sampling, tasks, &s->options};
@@ -137,10 +139,10 @@ static bool open_run(Sft *s)
     TRY(run_open(&s->run, &s->options, &resumed) && run_describe(&s->run, &s->options));
     run_announce(&s->run, &s->fit);
     run_announce_data(&s->run, "data", &s->data.rows.train);
-    TRY(sft_evaluation_open(&s->evaluation, &s->run, &s->data, &s->files, &s->o.sampling, (uint64_t)s->o.batch.seed) &&
-        in_training_join(&s->tasks, &s->evaluation.of, &s->files));
-    return resumed || (s->o.init[0] != 0 ? model_initialise(&s->model, (uint64_t)s->o.batch.seed)
-                                         : model_load(&s->model, s->files.folder.data));
+    uint64_t seed = (uint64_t)s->o.batch.seed;
+    return sft_evaluation_open(&s->evaluation, &s->run, &s->data, &s->files, &s->o.sampling, seed) &&
+           in_training_join(&s->tasks, &s->evaluation.of, &s->files) &&
+           model_begin(&s->model, s->files.folder.data, seed, resumed);
 }
 
 static bool stop(void *state) { return run_stop(&((Sft *)state)->run); } // it is whole: weights change at a step's end

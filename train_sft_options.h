@@ -2,14 +2,15 @@
 // makes the parser, the configuration file, --help and the README's table from it.
 //
 // IDENTITY: the option is part of what the bits of a run are, and a run is only resumed with the same value. The
-// weights that a run began with are in its checkpoints, and of the data its tokens are compared, so --model, --init and
-// --data may have moved; --threads and --recompute never change a bit.
+// weights that a run began with are in its checkpoints (of --lora their hash is), and of the data its tokens are
+// compared, so --model, --init and --data may have moved; --threads and --recompute never change a bit.
 #ifndef TRAIN_SFT_OPTIONS_H
 #define TRAIN_SFT_OPTIONS_H
 
 #include "benchmarks/in_training.h"
 #include "fit/fit.h"
 #include "model/learning.h"
+#include "model/lora.h"
 #include "options/options.h"
 #include "ranks/ranks.h"
 #include "run/run.h"
@@ -38,6 +39,7 @@
     ROW(steps,              integer, "0", ">= 0",             steps,     NEUTRAL,  "updates; 0: as many as the epochs have") \
     GROUP(SftBatchOptions, batch, SFT_BATCH_ROWS) \
     GROUP(LearningOptions, learning, SFT_LEARNING_ROWS) \
+    GROUP(LoraOptions, lora, LORA_ROWS) \
     GROUP(RunOptions, run, RUN_ROWS) \
     GROUP(SftSamplingOptions, sampling, SFT_SAMPLING_ROWS) \
     GROUP(TrainingTaskOptions, tasks, TRAINING_TASK_ROWS) \

@@ -36,7 +36,7 @@ bool cache_pages(int64_t *pages, const ModelNeeds *n, const Kernels *kernels, do
     double page = cache_page_bytes(&n->config, kernels), most = (double)(n->cache_bytes) / page;
     double wanted = (double)cache->sequences * (double)(cache_whole(cache) - 1) + 1;
     if (n->cache_bytes == 0) {
-        ModelLimits both = n->limits, generating = {.cache = *cache};
+        ModelLimits both = n->limits, generating = {.adapters = n->limits.adapters, .cache = *cache};
         double all, all_activations, unused, its_own;
         both.cache.pages = generating.cache.pages = FEWEST;
         TRY(model_bytes(&all, &all_activations, n, &both, kernels) &&
@@ -139,7 +139,7 @@ enum { CACHE, RECOMPUTE, SHARD, MOMENTS, MICRO_BATCH, PASS_TOKENS, SEQUENCES, CO
 static bool change(Needs *n, int what)
 {
     ModelLimits *l = &n->own.limits;
-    bool dividable = l->division.ranks > 1 && !l->division.weights && l->cache.tokens == 0;
+    bool dividable = l->division.ranks > 1 && !l->division.weights && l->cache.tokens == 0 && l->adapters.rank == 0;
     bool possible = what == CACHE         ? n->own.cache_bytes > 0
                     : what == RECOMPUTE   ? l->training && !l->recompute
                     : what == SHARD       ? l->training && dividable

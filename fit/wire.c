@@ -29,7 +29,7 @@ static double forward_operations(const Model *m, const UpdateShape *s)
 {
     const ModelConfig *c = &m->config;
     double head = (double)c->vocabulary * (double)c->width, tokens = (double)s->tokens / (double)s->filled;
-    double layers = (double)m->parameters.elements - head * (c->tied ? 1 : 2);
+    double layers = (double)model_own(m)->elements - head * (c->tied ? 1 : 2);
     double attention = 4.0 * (double)(c->layers * c->heads * c->head_width) * s->length / 2;
     return tokens * (2 * layers + attention) + 2 * head * (double)s->trained / (double)s->filled;
 }
@@ -40,7 +40,9 @@ bool wire_time(WireTime *t, const Model *m, const UpdateShape *s)
     Link link = link_of(ranks);
     ShardedBytes bytes = sharded_bytes(m);
     double forward = forward_operations(m, s) / FLOPS, outer = (double)m->sharding.units[0].count * sizeof(float);
-    double backward = forward * (m->limits.recompute ? 3 : 2), rounds = (double)ceil_divide(s->micro_batches, ranks);
+    // of a matrix that lies still no gradient is made, which is half of going back
+    double back = (m->frozen.count > 0 ? 1 : 2) + (m->limits.recompute ? 1 : 0);
+    double backward = forward * back, rounds = (double)ceil_divide(s->micro_batches, ranks);
     double first = outer * (ranks - 1) / ranks; // the embedding's gradient is finished last: nothing is left beside it
     double sent = seconds_of(link, (double)bytes.gradients), last = seconds_of(link, first);
     double open = m->sharding.once ? 0 : last + fmax(0, sent - last - backward);

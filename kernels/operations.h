@@ -88,15 +88,17 @@ OPERATION(void, embedding_backward, (Stream *s, float *dtable, Tensor dy, const 
 
 // ---- rows:  gather: y[n] = x[rows[n]];  scatter: dx[rows[n]] = dy[n], every other row zero; rows ascend, none twice
 // A bias under a matrix product (which then adds):  fill: every row of y = row;  its gradient, sum: drow += Σ dy[t].
+// scale: y = factor · y, for what an adapter adds.
 // Every sum over rows here and in the norms: chains of NORM_ROWS rows, then chains of NORM_GROUPS of these, then one
 // chain of those, all ascending from zero; that is added once.
-// y, dy (T, N), of fill and sum columns of wider ones too; row (1, N); drow (N); partial (ceil(T / NORM_ROWS), N),
+// y, dy (T, N), of fill, sum and scale columns of wider ones too; row (1, N); drow (N); partial (ceil(T / NORM_ROWS), N),
 // which is partial_floats(T, N), is scratch.
 
 OPERATION(void, rows_gather, (Stream *s, Tensor y, Tensor x, const int32_t *rows), (s, y, x, rows))
 OPERATION(void, rows_scatter, (Stream *s, Tensor dx, Tensor dy, const int32_t *rows), (s, dx, dy, rows))
 OPERATION(void, rows_fill, (Stream *s, Tensor y, Tensor row), (s, y, row))
 OPERATION(void, rows_sum, (Stream *s, float *drow, float *partial, Tensor dy), (s, drow, partial, dy))
+OPERATION(void, rows_scale, (Stream *s, Tensor y, float factor), (s, y, factor))
 
 // ---- RMSNorm (Zhang & Sennrich 2019, eq. 4; rounding points of transformers' Qwen3RMSNorm)
 //
@@ -107,7 +109,8 @@ OPERATION(void, rows_sum, (Stream *s, float *drow, float *partial, Tensor dy), (
 // x, residual, sum, y (T, C); weight (1, C); rstd (T). residual.data may be NULL. sum is rounded before the norm reads
 // it. The mean: CPU 16 lanes, then one tree; CUDA one tree.
 // backward: dx = dsum + the norm's own gradient (dsum: what arrives at sum on another path, .data may be NULL; dx may
-// be dsum). dweight (C) += a sum over rows as rows_sum's; partial (ceil(T / NORM_ROWS), C) is its scratch.
+// be dsum). dweight (C) += a sum over rows as rows_sum's; partial (ceil(T / NORM_ROWS), C) is its scratch. Where the
+// weight lies still both are NULL.
 
 OPERATION(void, rmsnorm_forward,
           (Stream *s, Tensor y, Tensor sum, float *rstd, Tensor x, Tensor residual, Tensor weight, float epsilon),
@@ -129,6 +132,7 @@ OPERATION(void, rmsnorm_backward,
 // columns of keys are scratch then. Without pages v is not read.
 // backward: dx may be dy. dq_weight, dk_weight (D) += sums over rows as rows_sum's, the rows being the T·H heads of the
 // queries, or the T·Hkv of the keys, a token's side by side; partial (partial_floats(T, (H + Hkv)·D)) is their scratch.
+// Where the weights lie still the three are NULL.
 // Without norms (both weights' data NULL) it is the rotation alone: y may be x, and rstd, dq_weight, dk_weight, partial
 // and going back x are not touched.
 
@@ -209,7 +213,7 @@ OPERATION(void, swiglu_backward, (Stream *s, Tensor dgate, Tensor dup, Tensor dy
 // backward recomputes z and takes d loss / d logprob[n] and d loss / d entropy[n] (dentropy NULL: zero):
 //   dz = dlogprob · ([v = target] - p) - dentropy · p · (ln p + entropy), over temperature
 // dx: CPU one chain per HEAD_COLUMNS vocabulary rows, blocks ascending; CUDA one chain over all of them. dweight (V, C)
-// +=: one chain per HEAD_ROWS rows, ascending.
+// +=: one chain per HEAD_ROWS rows, ascending; NULL where w lies still.
 // forward_backward: both, to the bit, for a loss whose dlogprob is known before logprob is; temperature 1, no dentropy.
 // Logits are made once (CPU: twice where V is so large that they are not kept).
 

@@ -59,11 +59,30 @@ static void attention_half(Model *m, const Pass *p, int64_t layer, const LayerWe
     Attention attention = attention_of(m, p, layer);
     Heads h = heads_of(m, l, p->tokens);
     size_t size = k->activation_size;
-    project(k, h.projected, tensor(l->normed, p->tokens, m->config.width), weights_of(w, Q_PROJ, V_PROJ, size),
-            weights_of(w, Q_BIAS, V_BIAS, size));
+    Tensor normed = tensor(l->normed, p->tokens, m->config.width);
+    project(k, h.projected, normed, weights_of(w, Q_PROJ, V_PROJ, size), weights_of(w, Q_BIAS, V_BIAS, size));
+    adapters_forward(m, l, layer, SITE_QKV, h.projected, normed);
     k->qk_norm_rope_forward(NULL, h.turned, l->qk_rstd, h.projected, w->of[Q_NORM], w->of[K_NORM], m->cosine, m->sine,
                             p->a->positions, &attention, (float)m->config.norm_epsilon);
     k->attention_forward(NULL, tensor(l->attended, p->tokens, h.q.columns), l->logsumexp, h.q, h.k, h.v, &attention);
+}
+
+// Both products and SwiGLU are one operation, unless adapters have something to add in between.
+static void gated_product(const Model *m, const Pass *p, int64_t layer, const LayerWeights *w, Tensor product,
+                          Tensor normed)
+{
+    const Kernels *k = m->kernels;
+    const LayerActivations *l = &p->a->layers[layer];
+    size_t size = k->activation_size;
+    int64_t F = m->config.feed_forward;
+    Tensor gate_up = tensor(l->gate_up, p->tokens, 2 * F), weights = weights_of(w, GATE_PROJ, UP_PROJ, size);
+    if (!adapters_add_to(m, SITE_GATE_UP)) {
+        k->matmul_swiglu_forward(NULL, product, gate_up, normed, weights, p->attention.page_table == NULL);
+        return;
+    }
+    k->matmul_forward(NULL, gate_up, normed, weights, false);
+    adapters_forward(m, l, layer, SITE_GATE_UP, gate_up, normed);
+    k->swiglu_forward(NULL, product, columns_of(gate_up, 0, F, size), columns_of(gate_up, F, 2 * F, size));
 }
 
 void layer_forward(Model *m, const Pass *p, int64_t layer)
@@ -74,12 +93,13 @@ void layer_forward(Model *m, const Pass *p, int64_t layer)
     LayerWeights w = layer_weights(m, layer);
     attention_half(m, p, layer, &w);
     Tensor out = tensor(p->a->branch, T, C), input = tensor(l->input, T, C), middle = tensor(l->middle, T, C);
-    Tensor normed = tensor(l->normed2, T, C), product = tensor(l->product, T, F);
-    k->matmul_forward(NULL, out, tensor(l->attended, T, Q), w.of[O_PROJ], false);
+    Tensor normed = tensor(l->normed2, T, C), product = tensor(l->product, T, F), attended = tensor(l->attended, T, Q);
+    k->matmul_forward(NULL, out, attended, w.of[O_PROJ], false);
+    adapters_forward(m, l, layer, SITE_O, out, attended);
     k->rmsnorm_forward(NULL, normed, middle, l->rstd2, out, input, w.of[POST_NORM], (float)m->config.norm_epsilon);
-    k->matmul_swiglu_forward(NULL, product, tensor(l->gate_up, T, 2 * F), normed,
-                             weights_of(&w, GATE_PROJ, UP_PROJ, k->activation_size), p->attention.page_table == NULL);
+    gated_product(m, p, layer, &w, product, normed);
     k->matmul_forward(NULL, out, product, w.of[DOWN_PROJ], false);
+    adapters_forward(m, l, layer, SITE_DOWN, out, product);
 }
 
 static bool visit(const Model *m, int64_t layer)
@@ -147,8 +167,7 @@ bool run_forward(Model *m, const Pass *p)
     int64_t T = p->tokens, C = m->config.width, L = m->config.layers;
     float epsilon = (float)m->config.norm_epsilon;
     TRY(acquire(m, -1));
-    k->embedding_forward(NULL, tensor(a->layers[0].input, T, C),
-                         weight_tensor(m, &m->parameters.list[m->parameters.embedding]), a->ids);
+    k->embedding_forward(NULL, tensor(a->layers[0].input, T, C), own_tensor(m, model_own(m)->embedding), a->ids);
     release(m, -1);
     Tensor branch = tensor(a->branch, T, C);
     for (int64_t layer = 0; layer < L; layer++) {
@@ -167,8 +186,7 @@ bool run_forward(Model *m, const Pass *p)
     }
     TRY(acquire(m, L));
     k->rmsnorm_forward(NULL, tensor(a->hidden, T, C), tensor(a->stream, T, C), a->stream_rstd, branch,
-                       tensor(a->layers[L - 1].middle, T, C),
-                       weight_tensor(m, &m->parameters.list[m->parameters.final_norm]), epsilon);
+                       tensor(a->layers[L - 1].middle, T, C), own_tensor(m, model_own(m)->final_norm), epsilon);
     release(m, L);
     return true;
 }

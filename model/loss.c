@@ -22,7 +22,7 @@ double loss_mean(const LossSum *sum)
     return sum->tokens == 0 ? 0 : (double)sum->fixed / FIXED_POINT / (double)sum->tokens;
 }
 
-static Tensor head_weight(const Model *m) { return weight_tensor(m, &m->parameters.list[m->parameters.head]); }
+static Tensor head_weight(const Model *m) { return own_tensor(m, model_own(m)->head); }
 
 // Gathers what the head reads.
 static bool head_input(Model *m, const Ragged *batch, int64_t n_live, Tensor *x)
@@ -59,10 +59,11 @@ bool model_logprobs(Model *m, const Ragged *batch, float temperature, int64_t n_
     return best == NULL || m->kernels->download(NULL, best, m->a.best, bytes);
 }
 
-// The head's gradient of a micro-batch begins at zero.
+// The head's gradient of a micro-batch begins at zero, if there is one.
 static void clear_head_gradient(Model *m)
 {
-    m->kernels->zero(NULL, m->a.head_gradient, (size_t)(m->config.vocabulary * m->config.width) * sizeof(float));
+    if (m->a.head_gradient != NULL)
+        m->kernels->zero(NULL, m->a.head_gradient, (size_t)(m->config.vocabulary * m->config.width) * sizeof(float));
 }
 
 // From the gradient of the head's rows to dhidden.

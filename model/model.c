@@ -42,10 +42,29 @@ static bool widths_are_multiples(const Model *m)
                 m->kernels->name, m->kernels->widest);
 }
 
+static bool suits_adapters(const Model *m)
+{
+    int64_t rank = m->limits.adapters.rank, multiple = m->kernels->column_multiple;
+    if (m->limits.division.weights)
+        return fail("--lora: the weights that lie still are whole on every rank; give --shard state");
+    return rank % multiple == 0 ||
+           fail("--lora %" PRId64 ": %s computes with multiples of %" PRId64 "; give --lora %" PRId64, rank,
+                m->kernels->name, multiple, ceil_divide(rank, multiple) * multiple);
+}
+
+// What learns, and what lies still.
+static bool make_parameters(Model *m)
+{
+    const Adapters *adapters = &m->limits.adapters;
+    if (adapters->rank == 0)
+        return parameters_make(&m->parameters, &m->config);
+    return suits_adapters(m) && parameters_make(&m->frozen, &m->config) &&
+           adapters_make(&m->parameters, adapters, &m->frozen, m->config.layers);
+}
+
 static bool open_parts(Model *m, bool plan_only)
 {
-    TRY(head_width_is_known(m) && widths_are_multiples(m));
-    TRY(parameters_make(&m->parameters, &m->config));
+    TRY(head_width_is_known(m) && widths_are_multiples(m) && make_parameters(m));
     static const Division WHOLE = {.ranks = 1};
     TRY(sharding_open(&m->sharding, &m->parameters, m->limits.training ? &m->limits.division : &WHOLE));
     TRY(plan_memory(m));
@@ -81,6 +100,7 @@ void model_close(Model *m)
     arena_free(&m->state);
     arena_free(&m->activations);
     parameters_free(&m->parameters);
+    parameters_free(&m->frozen);
     sharding_close(&m->sharding);
     free(m->squares_host);
     free(m->row_host);
@@ -104,7 +124,7 @@ static float random_normal(uint64_t seed, int64_t tensor, int64_t element)
 
 static void initialise_tensor(Model *m, uint64_t seed, int64_t tensor, float *host)
 {
-    const Parameter *p = &m->parameters.list[tensor];
+    const Parameter *p = &model_own(m)->list[tensor];
     int64_t count = parameter_elements(p);
     for (int64_t first = 0; first < count; first += PIECE) {
         int64_t n = count - first < PIECE ? count - first : PIECE;
@@ -112,7 +132,7 @@ static void initialise_tensor(Model *m, uint64_t seed, int64_t tensor, float *ho
         for (int64_t e = 0; e < n; e++)
             host[e] =
                 p->matrix ? (float)m->config.initializer_range * random_normal(seed, tensor, first + e) : p->initial;
-        model_write_weights(m, p->offset + first, n, host);
+        model_write_own(m, p->offset + first, n, host);
     }
 }
 
@@ -120,7 +140,7 @@ bool model_initialise(Model *m, uint64_t seed)
 {
     float *host = allocate(PIECE, sizeof *host);
     TRY(host != NULL);
-    for (int64_t i = 0; i < m->parameters.count; i++)
+    for (int64_t i = 0; i < model_own(m)->count; i++)
         initialise_tensor(m, seed, i, host);
     free(host);
     return true;

@@ -8,6 +8,7 @@
 #define MODEL_H
 
 #include "kernels/arena.h"
+#include "model/adapters.h"
 #include "model/config.h"
 #include "model/parameters.h"
 #include "model/ragged.h"
@@ -30,6 +31,7 @@ typedef struct ModelLimits {
     int64_t tokens, rows, sequences, positions; // rows: given to the head; positions: longest sequence
     bool training;                              // gradients and all that a backward pass needs
     bool recompute;                             // keep each layer's input only, and run the layer again in backward
+    Adapters adapters;                          // that a training model learns in its own weights' stead
     Division division;                          // of a training model's state among ranks
     CacheLimits cache;
 } ModelLimits;
@@ -56,9 +58,9 @@ typedef struct ModelHooks {
 
 // What a layer's forward pass keeps for its backward pass, all with T rows. qkv: q, k and v as projected, side by side;
 // turned: q and k after norm and RoPE, and qk_rstd of their heads: QK-norm only, without it they are turned where they
-// lie. gate_up: gate and up side by side.
+// lie. gate_up: gate and up side by side. low: what adapters keep of a site's input, (T, ranks of all).
 typedef struct LayerActivations {
-    void *input, *normed, *qkv, *turned, *attended, *middle, *normed2, *gate_up, *product;
+    void *input, *normed, *qkv, *turned, *attended, *middle, *normed2, *gate_up, *product, *low[ADAPTER_SITES];
     float *rstd, *qk_rstd, *logsumexp, *rstd2;
 } LayerActivations;
 
@@ -74,9 +76,9 @@ typedef struct Activations {
     int32_t *best;                        // (N)
     float *head_workspace;
     // backward pass
-    void *dhidden, *dstream, *dmiddle, *dnormed, *dqkv, *dattended, *dproduct, *dhead_input;
+    void *dhidden, *dstream, *dmiddle, *dnormed, *dqkv, *dattended, *dproduct, *dlow, *dhead_input;
     float *delta, *partial, *dlogprob, *dentropy; // dlogprob, dentropy (N)
-    float *head_gradient;                         // (V, C): of one micro-batch, completed before it is added
+    float *head_gradient; // (V, C): of one micro-batch, completed before it is added; NULL: the head lies still
     // generation: the batch in one block (paged.h), and the results
     void *paged_block, *paged_results;
     void *key_pages, *value_pages; // (L, pages, page_elements)
@@ -91,7 +93,10 @@ typedef struct Model {
     ModelConfig config;
     ModelLimits limits;
     const Kernels *kernels;
-    Parameters parameters;
+    Parameters parameters; // what learns: the model's own tensors, or its adapters
+    Parameters frozen;     // beside adapters: the model's own, which lie still; empty: there are no adapters
+    void *frozen_weights;  // (frozen.elements) in the activation type, whole on every rank
+    bool without_adapters; // passes leave them out: the model that they began from
     ModelHooks hooks;
     void *weights; // (sharding.held) in the activation type: read by every pass, each unit at its place
     // (own) what is updated; weights itself (elements) where those are fp32 and whole; bf16 without training: NULL
@@ -119,11 +124,22 @@ bool model_open(Model *model, const ModelConfig *config, const ModelLimits *limi
                 bool plan_only);
 void model_close(Model *model);
 
-// New weights: matrices normal with the configuration's initializer_range, each element a function of (seed, tensor,
-// element), norms 1, biases 0. To load a folder's weights: pretrained/weights.h.
+// The model's own tensors, whether they learn or lie still, and elements first .. first+count-1 of them: model_write_own
+// sets them from fp32 in host memory, model_read_own gets them back. On several ranks, of tensors that learn, as
+// model_write_weights and model_read_weights below.
+const Parameters *model_own(const Model *model);
+void model_write_own(Model *model, int64_t first, int64_t count, const float *host);
+bool model_read_own(const Model *model, int64_t first, int64_t count, float *host);
+
+// New weights of its own: matrices normal with the configuration's initializer_range, each element a function of (seed,
+// tensor, element), norms 1, biases 0. To load a folder's weights: pretrained/weights.h.
 bool model_initialise(Model *model, uint64_t seed);
 
-// Copies weights first .. first+count-1 of all elements between the device and fp32 in host memory. Writing sets the
+// New adapters, which change nothing yet: A uniform within ±1/sqrt(in), each element a function of (seed, tensor,
+// element), B zero.
+bool model_begin_adapters(Model *model, uint64_t seed);
+
+// Copies weights first .. first+count-1 of all that learn between the device and fp32 in host memory. Writing sets the
 // master and, rounded, the weights that passes read; reading returns the master where there is one.
 void model_write_weights(Model *model, int64_t first, int64_t count, const float *host);
 bool model_read_weights(const Model *model, int64_t first, int64_t count, float *host);

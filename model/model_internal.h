@@ -21,6 +21,15 @@ static inline Tensor weight_tensor(const Model *m, const Parameter *p)
     return tensor(weight_at(m, p, p->offset), p->rows, p->columns);
 }
 
+// Tensor `place` of the model's own.
+static inline Tensor own_tensor(const Model *m, int64_t place)
+{
+    const Parameter *p = &model_own(m)->list[place];
+    if (m->frozen.count == 0)
+        return weight_tensor(m, p);
+    return tensor((char *)m->frozen_weights + (size_t)p->offset * m->kernels->activation_size, p->rows, p->columns);
+}
+
 static inline void *moments_at(const Optimizer *o, Moment which, int64_t element)
 {
     return (char *)(which == FIRST_MOMENT ? o->m : o->v) +
@@ -41,13 +50,13 @@ static inline float *master_of(const Model *m, const ShardPart *part)
     return (void *)m->master == m->weights ? m->master + global : m->master + part->local;
 }
 
-// One layer's weights, in the activation type, and its gradients, always fp32; looked up when the layer begins.
+// One layer's own weights, in the activation type, and their gradients, always fp32; looked up when the layer begins.
 typedef struct LayerWeights {
     Tensor of[LAYER_TENSORS]; // NONE: the family has no such tensor
 } LayerWeights;
 
 typedef struct LayerGradients {
-    float *of[LAYER_TENSORS]; // NULL: the family has no such tensor
+    float *of[LAYER_TENSORS]; // NULL: the family has no such tensor, or it lies still
 } LayerGradients;
 
 // Tensors `first` to `last` of a layer, which lie one behind the other, as one with the rows of all; of biases the
@@ -74,9 +83,10 @@ static inline float *gradients_of(const LayerGradients *g, const LayerWeights *w
 static inline LayerWeights layer_weights(const Model *m, int64_t layer)
 {
     LayerWeights w;
+    const Parameters *own = model_own(m);
     for (int i = 0; i < LAYER_TENSORS; i++) {
-        const Parameter *p = parameter_of_layer(&m->parameters, layer, (LayerTensor)i);
-        w.of[i] = p != NULL ? weight_tensor(m, p) : NONE;
+        const Parameter *p = parameter_of_layer(own, layer, (LayerTensor)i);
+        w.of[i] = p != NULL ? own_tensor(m, p - own->list) : NONE;
     }
     return w;
 }
@@ -84,8 +94,9 @@ static inline LayerWeights layer_weights(const Model *m, int64_t layer)
 static inline LayerGradients layer_gradients(const Model *m, int64_t layer)
 {
     LayerGradients g;
+    bool still = m->frozen.count > 0;
     for (int i = 0; i < LAYER_TENSORS; i++) {
-        const Parameter *p = parameter_of_layer(&m->parameters, layer, (LayerTensor)i);
+        const Parameter *p = still ? NULL : parameter_of_layer(&m->parameters, layer, (LayerTensor)i);
         g.of[i] = p != NULL ? gradient_at(m, p, layer) : NULL;
     }
     return g;
@@ -142,6 +153,15 @@ bool run_forward(Model *model, const Pass *pass);
 
 // Runs layer `layer` from its input up to the MLP's output, which is written to a->branch.
 void layer_forward(Model *model, const Pass *pass, int64_t layer);
+
+// ---- adapted.c: of a site of a layer, where it has adapters: to y, which the model's own matrices have made of x, what
+// the adapters make of it; their gradients from dy, and to dx what comes back through them.
+
+bool adapters_add_to(const Model *model, AdapterSite site); // whether there are any, and they are not left out
+void adapters_forward(const Model *model, const LayerActivations *l, int64_t layer, AdapterSite site, Tensor y,
+                      Tensor x);
+void adapters_backward(const Model *model, const LayerActivations *l, int64_t layer, AdapterSite site, Tensor dx,
+                       Tensor dy, Tensor x);
 
 // ---- plan.c
 

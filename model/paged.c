@@ -119,7 +119,7 @@ void cached_close(Model *m)
 
 // ---- the pass on the device
 
-static Tensor head_weight(const Model *m) { return weight_tensor(m, &m->parameters.list[m->parameters.head]); }
+static Tensor head_weight(const Model *m) { return own_tensor(m, model_own(m)->head); }
 
 static void ask_whole(Model *m, const PagedBatch *b, const PagedBatch *device)
 {

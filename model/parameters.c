@@ -19,7 +19,7 @@ static bool is_in(const Family *family, LayerTensor which)
     return family->qk_norm || (which != Q_NORM && which != K_NORM);
 }
 
-static bool place(Parameters *all, Parameter *p, int64_t rows, int64_t columns, bool matrix)
+bool parameter_place(Parameters *all, Parameter *p, int64_t rows, int64_t columns, bool matrix)
 {
     size_t elements, end;
     TRY(size_multiply(&elements, (size_t)rows, (size_t)columns));
@@ -64,7 +64,7 @@ static bool place_layer(Parameters *all, const ModelConfig *c, int64_t layer)
             continue;
         Parameter *p = &all->list[all->first_layer + layer * all->per_layer + all->in_layer[i]];
         snprintf(p->name, sizeof p->name, "model.layers.%" PRId64 ".%s", layer, tensors[i].name);
-        TRY(place(all, p, tensors[i].rows, tensors[i].columns, tensors[i].matrix));
+        TRY(parameter_place(all, p, tensors[i].rows, tensors[i].columns, tensors[i].matrix));
         if (is_bias((LayerTensor)i))
             p->initial = 0;
     }
@@ -73,16 +73,16 @@ static bool place_layer(Parameters *all, const ModelConfig *c, int64_t layer)
 
 static bool place_all(Parameters *all, const ModelConfig *c)
 {
-    TRY(place(all, &all->list[all->embedding], c->vocabulary, c->width, true));
+    TRY(parameter_place(all, &all->list[all->embedding], c->vocabulary, c->width, true));
     snprintf(all->list[all->embedding].name, sizeof all->list->name, "model.embed_tokens.weight");
     for (int64_t layer = 0; layer < c->layers; layer++)
         TRY(place_layer(all, c, layer));
-    TRY(place(all, &all->list[all->final_norm], 1, c->width, false));
+    TRY(parameter_place(all, &all->list[all->final_norm], 1, c->width, false));
     snprintf(all->list[all->final_norm].name, sizeof all->list->name, "model.norm.weight");
     if (c->tied)
         return true;
     snprintf(all->list[all->head].name, sizeof all->list->name, "lm_head.weight");
-    return place(all, &all->list[all->head], c->vocabulary, c->width, true);
+    return parameter_place(all, &all->list[all->head], c->vocabulary, c->width, true);
 }
 
 bool parameters_make(Parameters *all, const ModelConfig *c)

@@ -43,6 +43,8 @@ typedef struct Parameters {
 } Parameters;
 
 bool parameters_make(Parameters *parameters, const ModelConfig *config);
+// Gives a tensor of the list its shape, and its place behind all that have one.
+bool parameter_place(Parameters *parameters, Parameter *parameter, int64_t rows, int64_t columns, bool matrix);
 void parameters_free(Parameters *parameters);
 int64_t parameter_elements(const Parameter *parameter);
 const Parameter *parameter_of_layer(const Parameters *parameters, int64_t layer,

@@ -3,9 +3,28 @@
 #include "model/paged.h"
 #include "model/model_internal.h"
 
-// The arrays that one layer keeps. Without a backward pass it keeps nothing; with recomputation, only its input.
-static bool plan_layer(Arena *arena, LayerActivations *l, const ModelConfig *c, int64_t T, size_t size, bool inner)
+static bool plan_input(Arena *arena, LayerActivations *l, const Model *m, int64_t T)
 {
+    return arena_add(arena, "layer: input", &l->input, T * m->config.width, m->kernels->activation_size);
+}
+
+static bool plan_low(Arena *arena, LayerActivations *l, const Model *m, int64_t T)
+{
+    const Adapters *adapters = &m->limits.adapters;
+    for (int site = 0; site < ADAPTER_SITES; site++) {
+        int64_t columns = adapters_at(adapters, (AdapterSite)site) * adapters->rank;
+        if (columns > 0)
+            TRY(arena_add(arena, "layer: adapters", &l->low[site], T * columns, m->kernels->activation_size));
+    }
+    return true;
+}
+
+// The arrays that one layer keeps besides its input. Without a backward pass, or with recomputation, one layer's serve
+// all of them.
+static bool plan_layer(Arena *arena, LayerActivations *l, const Model *m, int64_t T)
+{
+    const ModelConfig *c = &m->config;
+    size_t size = m->kernels->activation_size;
     int64_t C = c->width, F = c->feed_forward, H = c->heads, Hkv = c->kv_heads, Q = H * c->head_width;
     int64_t KV = Hkv * c->head_width;
     bool norm = family_of(c)->qk_norm; // without it q and k are turned where they lie
@@ -26,12 +45,10 @@ static bool plan_layer(Arena *arena, LayerActivations *l, const ModelConfig *c, 
                   {"layer: row statistics", &l->rstd2, 1, 4},
                   {"layer: row statistics", &l->qk_rstd, norm ? H + Hkv : 0, 4},
                   {"layer: row statistics", &l->logsumexp, H, 4}};
-    if (!inner)
-        return arena_add(arena, "layer: input", &l->input, T * C, size);
     for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++)
         if (arrays[i].columns > 0)
             TRY(arena_add(arena, arrays[i].name, arrays[i].pointer, T * arrays[i].columns, arrays[i].size));
-    return true;
+    return plan_low(arena, l, m, T);
 }
 
 static bool plan_layers(Model *m)
@@ -41,9 +58,9 @@ static bool plan_layers(Model *m)
     for (int64_t layer = 0; layer < m->config.layers; layer++) {
         LayerActivations *l = &m->a.layers[layer];
         if (layer == 0 || limits->training)
-            TRY(plan_layer(&m->activations, l, &m->config, limits->tokens, m->kernels->activation_size, false));
+            TRY(plan_input(&m->activations, l, m, limits->tokens));
         if (layer == 0 || all)
-            TRY(plan_layer(&m->activations, l, &m->config, limits->tokens, m->kernels->activation_size, true));
+            TRY(plan_layer(&m->activations, l, m, limits->tokens));
     }
     return true;
 }
@@ -83,6 +100,16 @@ static bool plan_forward(Model *m)
            plan_layers(m);
 }
 
+static bool plan_low_gradient(Model *m)
+{
+    const Adapters *adapters = &m->limits.adapters;
+    int most = 0;
+    for (int site = 0; site < ADAPTER_SITES; site++)
+        most = adapters_at(adapters, (AdapterSite)site) > most ? adapters_at(adapters, (AdapterSite)site) : most;
+    return arena_add(&m->activations, "gradients of activations", &m->a.dlow, m->limits.tokens * most * adapters->rank,
+                     m->kernels->activation_size);
+}
+
 static bool plan_backward(Model *m)
 {
     Arena *arena = &m->activations;
@@ -102,6 +129,8 @@ static bool plan_backward(Model *m)
     TRY(arena_add(arena, "gradients of activations", &a->delta, T * c->heads, sizeof(float)));
     TRY(arena_add(arena, "gradients of activations", &a->dlogprob, N, sizeof(float)));
     TRY(arena_add(arena, "gradients of activations", &a->dentropy, N, sizeof(float)));
+    if (m->frozen.count > 0)
+        return plan_low_gradient(m);
     TRY(arena_add(arena, "partial sums", &a->partial, partial_floats(T, widest), sizeof(float)));
     return arena_add(arena, "head: a micro-batch's weight gradient", &a->head_gradient, c->vocabulary * C,
                      sizeof(float));
@@ -113,13 +142,16 @@ static bool plan_state(Model *m)
 {
     int64_t elements = m->parameters.elements, blocks = m->sharding.blocks, own = m->sharding.own;
     bool alone = m->sharding.size == 1, divided = m->sharding.weights;
+    bool still = m->frozen.count > 0;
     m->state = (Arena){.name = m->limits.training ? "weights and gradients" : "weights", .kernels = m->kernels};
-    TRY(arena_add(&m->state, divided ? "weights: outer ones, two layers" : "weights", &m->weights, m->sharding.held,
-                  m->kernels->activation_size));
+    if (still)
+        TRY(arena_add(&m->state, "weights", &m->frozen_weights, m->frozen.elements, m->kernels->activation_size));
+    const char *name = still ? "adapters" : divided ? "weights: outer ones, two layers" : "weights";
+    TRY(arena_add(&m->state, name, &m->weights, m->sharding.held, m->kernels->activation_size));
     if (!m->limits.training)
         return true;
     if (!has_fp32_weights(m) || divided)
-        TRY(arena_add(&m->state, "master weights", &m->master, own, sizeof(float)));
+        TRY(arena_add(&m->state, still ? "adapters: masters" : "master weights", &m->master, own, sizeof(float)));
     if (!has_fp32_weights(m) && divided)
         TRY(arena_add(&m->state, "weights: own", &m->own_weights, own, m->kernels->activation_size));
     int64_t gradients = alone || m->sharding.once ? elements : m->sharding.largest;
@@ -178,8 +210,8 @@ static bool plan_generation(Model *m)
                       k->activation_size) &&
             arena_add(&m->activations, "generation: logits for the host", &a->whole_logits,
                       l->whole * m->config.vocabulary, k->activation_size));
-    TRY(plan_layer(&m->activations, &a->layers[0], &m->config, l->tokens, k->activation_size, false));
-    TRY(plan_layer(&m->activations, &a->layers[0], &m->config, l->tokens, k->activation_size, true));
+    TRY(plan_input(&m->activations, &a->layers[0], m, l->tokens));
+    TRY(plan_layer(&m->activations, &a->layers[0], m, l->tokens));
     return plan_pages(m);
 }
 

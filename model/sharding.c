@@ -11,6 +11,12 @@ int64_t unit_of_tensor(const Parameters *p, int64_t tensor)
                                   : 1 + (p->final_norm - p->first_layer) / p->per_layer;
 }
 
+// Where a tensor's elements begin; behind the last tensor, where they end.
+static int64_t offset_of(const Parameters *p, int64_t tensor)
+{
+    return tensor < p->count ? p->list[tensor].offset : p->elements;
+}
+
 static int64_t blocks_of(const Parameter *p) { return (parameter_elements(p) + SQUARES_BLOCK - 1) / SQUARES_BLOCK; }
 
 // The first element of block `block` of those of tensors first .. last - 1; of their end, where there are no more.
@@ -19,9 +25,7 @@ static int64_t element_of_block(const Parameters *p, int64_t first, int64_t last
     int64_t tensor = first;
     for (; tensor < last && block >= blocks_of(&p->list[tensor]); tensor++)
         block -= blocks_of(&p->list[tensor]);
-    if (tensor < last)
-        return p->list[tensor].offset + block * SQUARES_BLOCK;
-    return p->list[last - 1].offset + parameter_elements(&p->list[last - 1]);
+    return offset_of(p, tensor) + (tensor < last ? block * SQUARES_BLOCK : 0);
 }
 
 static bool divide(Sharding *s, ShardUnit *u, const Parameters *p, int64_t first, int64_t last)
@@ -37,7 +41,7 @@ static bool divide(Sharding *s, ShardUnit *u, const Parameters *p, int64_t first
         u->edges[r] = element_of_block(p, first, last, block);
         u->block_edges[r] = s->blocks + block;
     }
-    u->first = p->list[first].offset;
+    u->first = offset_of(p, first);
     u->count = u->edges[s->size] - u->first;
     u->local = s->own;
     s->own += u->edges[s->rank + 1] - u->edges[s->rank];
@@ -86,7 +90,7 @@ bool sharding_open(Sharding *s, const Parameters *p, const Division *d)
                     .size = d->ranks > 0 ? d->ranks : 1,
                     .weights = d->weights && d->ranks > 1,
                     .once = d->once && d->ranks > 1,
-                    .unit_count = unit_of_tensor(p, p->count - 1) + 1};
+                    .unit_count = unit_of_tensor(p, p->final_norm) + 1};
     s->units = allocate((size_t)s->unit_count, sizeof *s->units);
     s->parts = allocate((size_t)p->count, sizeof *s->parts);
     bool ok = s->units != NULL && s->parts != NULL;

@@ -75,6 +75,26 @@ bool model_read_weights(const Model *m, int64_t first, int64_t count, float *hos
            (!has_own_master(m) || share_elements(m, first, count, host));
 }
 
+// ---- the model's own tensors
+
+const Parameters *model_own(const Model *m) { return m->frozen.count > 0 ? &m->frozen : &m->parameters; }
+
+void model_write_own(Model *m, int64_t first, int64_t count, const float *host)
+{
+    if (m->frozen.count > 0)
+        m->kernels->upload_rounded(NULL, element_at(m, m->frozen_weights, first), host, count);
+    else
+        model_write_weights(m, first, count, host);
+}
+
+bool model_read_own(const Model *m, int64_t first, int64_t count, float *host)
+{
+    phase_progress();
+    return m->frozen.count > 0
+               ? m->kernels->download_widened(NULL, host, element_at(m, m->frozen_weights, first), count)
+               : model_read_weights(m, first, count, host);
+}
+
 bool model_share_weights(const Model *m)
 {
     return m->hooks.share_weights == NULL || m->hooks.share_weights(m->hooks.context);

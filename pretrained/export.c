@@ -1,8 +1,10 @@
 // From a model in memory, or a checkpoint, to a Hugging Face folder: see export.h.
 #include "checkpoint/checkpoint.h"
+#include "pretrained/adapter_json.h"
 #include "pretrained/config_json.h"
 #include "pretrained/export.h"
 #include "pretrained/folder.h"
+#include "pretrained/merge.h"
 #include "tokenizer/template.h"
 #include "tokenizer/tokenizer.h"
 #include <stdlib.h>
@@ -84,23 +86,71 @@ static bool from_model(void *context, int64_t tensor, int64_t first, int64_t cou
            model_read_weights(m->model, element, count, out);
 }
 
+// Beside adapters, which every rank has whole.
+static bool own_from_model(void *context, int64_t tensor, int64_t first, int64_t count, float *out)
+{
+    const InMemory *m = context;
+    return model_read_own(m->model, model_own(m->model)->list[tensor].offset + first, count, out);
+}
+
 bool export_model(const Model *model, const char *tokenizer_folder, const char *template_name, const char *dtype,
                   const char *folder, BeforeRead *before, void *context)
 {
     InMemory memory = {model, before, context};
     FolderExport e = {.source = from_model, .context = &memory, .origin = tokenizer_folder};
-    return export_parameters(&e, &model->config, &model->parameters, template_name, dtype, folder);
+    Merge merge = {.adapters = &model->limits.adapters,
+                   .own = model_own(model),
+                   .learned = &model->parameters,
+                   .own_source = own_from_model,
+                   .learned_source = from_model,
+                   .context = &memory};
+    if (model->frozen.count > 0) {
+        e.source = merge_read;
+        e.context = &merge;
+    }
+    bool ok = export_parameters(&e, &model->config, model_own(model), template_name, dtype, folder);
+    merge_close(&merge);
+    return ok;
 }
 
 typedef struct Saved {
     Checkpoint *checkpoint;
-    Parameters parameters;
+    Adapters adapters;
+    Parameters parameters, learned; // the model's own; what the checkpoint holds of a model with adapters
+    Weights *base;                  // its weights then
 } Saved;
 
 static bool from_checkpoint(void *context, int64_t tensor, int64_t first, int64_t count, float *out)
 {
     const Saved *s = context;
-    return checkpoint_read(s->checkpoint, s->parameters.list[tensor].name, first, count, out);
+    const Parameters *saved = s->base != NULL ? &s->learned : &s->parameters;
+    return checkpoint_read(s->checkpoint, saved->list[tensor].name, first, count, out);
+}
+
+static bool own_from_base(void *context, int64_t tensor, int64_t first, int64_t count, float *out)
+{
+    const Saved *s = context;
+    const Parameter *p = &s->parameters.list[tensor];
+    const WeightTensor *t = weights_find(s->base, p->name);
+    if (t == NULL || t->elements != parameter_elements(p))
+        return fail("the model that the adapters were trained for has no tensor %s of this size", p->name);
+    return weights_read(t, first, count, out);
+}
+
+// What a checkpoint of adapters says of them, and of the model that they were trained for, which must be that still.
+static bool open_adapters(Saved *s, const ModelConfig *config, const json_t *saved, const char *path)
+{
+    const char *base = NULL, *wanted = NULL;
+    uint64_t hash;
+    char found[32];
+    TRY(adapters_from_json(&s->adapters, saved, path) && json_need_text(&base, saved, "base", path) &&
+        json_need_text(&wanted, saved, "base_hash", path) &&
+        adapters_make(&s->learned, &s->adapters, &s->parameters, config->layers));
+    if (!model_folder_fingerprint(&hash, base, config) || !weights_open(&s->base, base))
+        return fail_in("a checkpoint of --lora holds adapters alone, and needs the model that they were trained for");
+    snprintf(found, sizeof found, "%016" PRIx64, hash);
+    return strcmp(found, wanted) == 0 ||
+           fail("%s: is not the model that these adapters were trained for; put that back there", base);
 }
 
 // OUT/tokenizer of OUT/checkpoints/step-N, which must be the one used in training; empty where that run had none.
@@ -131,11 +181,27 @@ bool export_checkpoint(const char *path, const char *dtype, const char *folder)
     bool ok = config_from_json(&config, json_object_get(state, "config"), path) &&
               json_may_text(&template_name, state, "template", path) && parameters_make(&s.parameters, &config) &&
               tokenizer_beside(&tokenizer, path, state);
-    if (ok) {
+    const json_t *adapters = json_object_get(state, "adapters");
+    if (ok && (adapters == NULL || open_adapters(&s, &config, adapters, path))) {
         FolderExport e = {.source = from_checkpoint, .context = &s, .origin = tokenizer.data};
+        Merge merge = {.adapters = &s.adapters,
+                       .own = &s.parameters,
+                       .learned = &s.learned,
+                       .own_source = own_from_base,
+                       .learned_source = from_checkpoint,
+                       .context = &s};
+        if (adapters != NULL) {
+            e.source = merge_read;
+            e.context = &merge;
+        }
         ok = export_parameters(&e, &config, &s.parameters, template_name, dtype, folder);
+        merge_close(&merge);
+    } else {
+        ok = false;
     }
+    weights_close(s.base);
     parameters_free(&s.parameters);
+    parameters_free(&s.learned);
     checkpoint_close(s.checkpoint);
     bytes_free(&tokenizer);
     return ok || fail_in("exporting %s to %s", path, folder);

@@ -20,7 +20,7 @@ static bool load_tensor(Model *m, const Weights *weights, const Parameter *p, co
     for (int64_t first = 0; first < count; first += PIECE) {
         int64_t n = count - first < PIECE ? count - first : PIECE;
         TRY(weights_read(t, first, n, host));
-        model_write_weights(m, p->offset + first, n, host);
+        model_write_own(m, p->offset + first, n, host);
     }
     return true;
 }
@@ -39,8 +39,8 @@ static bool nothing_is_left_over(const Model *m, const Weights *weights, const c
     for (size_t i = 0; i < weights_count(weights); i++) {
         const char *name = weights_at(weights, i)->name;
         bool known = (m->config.tied && strcmp(name, "lm_head.weight") == 0) || ends_with(name, "rotary_emb.inv_freq");
-        for (int64_t p = 0; !known && p < m->parameters.count; p++)
-            known = strcmp(name, m->parameters.list[p].name) == 0;
+        for (int64_t p = 0; !known && p < model_own(m)->count; p++)
+            known = strcmp(name, model_own(m)->list[p].name) == 0;
         if (!known)
             return fail("%s: the tensor %s does not belong to the %s model that config.json describes", folder, name,
                         family_of(&m->config)->name);
@@ -51,7 +51,7 @@ static bool nothing_is_left_over(const Model *m, const Weights *weights, const c
 // A separate head in the file of a tied model must equal the embedding, or one of the two is not what was trained.
 static bool same_head(const Model *m, const Weights *weights, const char *folder, float *host)
 {
-    const Parameter *embedding = &m->parameters.list[m->parameters.embedding];
+    const Parameter *embedding = &model_own(m)->list[model_own(m)->embedding];
     const WeightTensor *head = weights_find(weights, "lm_head.weight"), *table = weights_find(weights, embedding->name);
     if (!m->config.tied || head == NULL || table == NULL)
         return true;
@@ -79,9 +79,17 @@ bool model_load(Model *m, const char *folder)
         return fail_in("loading the weights of %s", folder);
     float *host = allocate(PIECE, sizeof *host);
     bool ok = host != NULL && nothing_is_left_over(m, weights, folder) && same_head(m, weights, folder, host);
-    for (int64_t i = 0; ok && i < m->parameters.count; i++)
-        ok = load_tensor(m, weights, &m->parameters.list[i], folder, host);
+    for (int64_t i = 0; ok && i < model_own(m)->count; i++)
+        ok = load_tensor(m, weights, &model_own(m)->list[i], folder, host);
     free(host);
     weights_close(weights);
     return ok;
+}
+
+bool model_begin(Model *m, const char *folder, uint64_t seed, bool resumed)
+{
+    bool adapted = m->frozen.count > 0;
+    if (!resumed || adapted)
+        TRY(folder == NULL ? model_initialise(m, seed) : model_load(m, folder));
+    return resumed || !adapted || model_begin_adapters(m, seed);
 }

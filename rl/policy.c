@@ -1,5 +1,8 @@
 // Opening a policy: its memory first, then the reference model, the policy itself and its optimizer.
 #include "rl/policy.h"
+#include "pretrained/folder.h"
+#include <stdlib.h>
+#include <string.h>
 
 static int64_t longest_sequence(const PolicySetup *o)
 {
@@ -16,6 +19,7 @@ static ModelLimits batch_limits(const PolicySetup *o, bool training)
                          .sequences = tokens,
                          .positions = positions,
                          .training = training,
+                         .adapters = training ? lora_adapters(o->lora) : (Adapters){0},
                          .division = training ? division_of(o->sharding, o->ranks) : (Division){0},
                          .recompute = training && o->policy->recompute.place == RECOMPUTE_LAYER};
 }
@@ -23,6 +27,23 @@ static ModelLimits batch_limits(const PolicySetup *o, bool training)
 static const char *reference_folder(const PolicySetup *o)
 {
     return o->kl->reference[0] != 0 ? o->kl->reference : o->policy->model;
+}
+
+// The reference model is what the policy's adapters began from, and lies still in it.
+static bool is_in_policy(bool *is, const PolicySetup *o)
+{
+    Bytes own = {0}, reference = {0};
+    *is = false;
+    if (o->kl->kl_coef == 0 || o->lora->lora == 0)
+        return true;
+    bool ok = model_folder_find(&own, o->policy->model) && model_folder_find(&reference, reference_folder(o));
+    char *own_path = ok ? realpath(own.data, NULL) : NULL, *path = ok ? realpath(reference.data, NULL) : NULL;
+    *is = own_path != NULL && path != NULL && strcmp(own_path, path) == 0;
+    free(own_path);
+    free(path);
+    bytes_free(&own);
+    bytes_free(&reference);
+    return ok;
 }
 
 static SessionOptions session_options(const PolicySetup *o)
@@ -41,7 +62,7 @@ static SessionOptions session_options(const PolicySetup *o)
                             .plan_only = o->machine->plan};
 }
 
-static bool choose_memory(Fit *fit, const PolicySetup *o, const SessionOptions *session)
+static bool choose_memory(Fit *fit, const PolicySetup *o, const SessionOptions *session, bool second_model)
 {
     Needs needs = {.recompute_auto = o->policy->recompute.place == RECOMPUTE_AUTO,
                    .micro_batch_tokens = o->policy->micro_batch_tokens,
@@ -49,14 +70,14 @@ static bool choose_memory(Fit *fit, const PolicySetup *o, const SessionOptions *
     ModelLimits limits = batch_limits(o, false);
     JudgeOptions judge = referees_judge(o->referees, o->machine, NULL);
     TRY(fit_open(fit, o->machine) && session_needs(&needs.own, fit->kernels, session));
-    if (o->kl->kl_coef > 0)
+    if (second_model)
         TRY(reference_needs(&needs.others[needs.other_count++], reference_folder(o), &limits));
     if (o->machine->plan && o->referees->judge_model[0] != 0 && o->referees->endpoint[0] == 0)
         TRY(judge_needs(&needs.others[needs.other_count++], fit->kernels, &judge));
     return fit_choose(fit, &needs);
 }
 
-static bool check_files(const Policy *p, const PolicySetup *o)
+static bool check_files(const Policy *p, bool second_model)
 {
     const ModelFiles *files = &p->session.files;
     const ModelConfig *reference = &p->fit.needs.others[0].config;
@@ -64,7 +85,7 @@ static bool check_files(const Policy *p, const PolicySetup *o)
         return fail(
             "%s: there is no tokenizer.json in it, and answers are judged as text; name a folder with --tokenizer",
             files->folder.data);
-    return o->kl->kl_coef == 0 || reference->vocabulary == files->config.vocabulary ||
+    return !second_model || reference->vocabulary == files->config.vocabulary ||
            fail("--reference: it has %" PRId64 " vocabulary rows and the model %" PRId64
                 "; take a model of the same tokenizer",
                 reference->vocabulary, files->config.vocabulary);
@@ -72,17 +93,24 @@ static bool check_files(const Policy *p, const PolicySetup *o)
 
 bool policy_open(Policy *p, const PolicySetup *o)
 {
+    bool in_policy;
+    TRY(lora_check(o->lora, false) && is_in_policy(&in_policy, o));
+    bool second_model = o->kl->kl_coef > 0 && !in_policy;
     SessionOptions session = session_options(o);
     if (o->sharding->shard.place == DIVIDED_WEIGHTS)
         return fail_as(ERROR_USAGE,
                        "--shard weights: every rank samples with whole weights; give --shard state, or less "
                        "memory to the rest (--moments bf16, --recompute layer, --cache)");
-    TRY(choose_memory(&p->fit, o, &session));
-    if (o->kl->kl_coef > 0 && !o->machine->plan)
+    TRY(choose_memory(&p->fit, o, &session, second_model));
+    if (second_model && !o->machine->plan)
         TRY(reference_open(&p->reference, reference_folder(o), &p->fit.needs.others[0].limits, &p->fit));
     session.training = p->fit.needs.own.limits; // layers recomputed or not
     session.fit = &p->fit;
-    TRY(session_open(&p->session, &session) && check_files(p, o));
+    TRY(session_open(&p->session, &session) && check_files(p, second_model));
+    if (o->lora->lora > 0 && !o->machine->plan)
+        TRY(model_begin_adapters(&p->session.model, o->seed));
+    if (in_policy && !o->machine->plan)
+        TRY(reference_in_policy(&p->reference, &p->session.model, p->session.files.folder.data));
     p->reference.micro_batch_tokens = o->policy->micro_batch_tokens;
     p->reference.ranks = o->ranks;
     p->reference.n_live = p->session.files.n_live;

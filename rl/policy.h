@@ -6,6 +6,7 @@
 #include "session/session.h"
 #include "judges/referees.h"
 #include "model/learning.h"
+#include "model/lora.h"
 #include "rl/reference.h"
 #include "rl/rollout.h"
 #include "sharded/sharded.h"
@@ -29,6 +30,7 @@ typedef struct PolicySetup {
     const SessionSizes *sizes;
     const SamplingOptions *sampling;
     const LearningOptions *learning;
+    const LoraOptions *lora;
     const KlOptions *kl; // a coefficient of 0: there is no reference model
     const RefereeOptions *referees;
     const MachineOptions *machine;

@@ -35,16 +35,23 @@ bool reference_open(Reference *r, const char *folder, const ModelLimits *limits,
     Bytes found = {0};
     ModelConfig config;
     bool ok = find(&found, &config, folder) && model_folder_fingerprint(&r->hash, found.data, &config) &&
-              (model_open(&r->model, &config, limits, fit->kernels, false) || fit_fail(fit)) &&
-              model_load(&r->model, found.data);
+              (model_open(&r->own, &config, limits, fit->kernels, false) || fit_fail(fit)) &&
+              model_load(&r->own, found.data);
+    r->model = &r->own;
     bytes_free(&found);
     return ok;
 }
 
+bool reference_in_policy(Reference *r, Model *policy, const char *folder)
+{
+    r->model = policy;
+    return model_folder_fingerprint(&r->hash, folder, &policy->config);
+}
+
 void reference_close(Reference *r)
 {
-    if (r->model.kernels != NULL)
-        model_close(&r->model);
+    if (r->own.kernels != NULL)
+        model_close(&r->own);
     *r = (Reference){0};
 }
 
@@ -52,8 +59,8 @@ static bool micro_batch(Reference *r, Pack *pack, int64_t m, float *logprob, flo
 {
     Ragged batch;
     pack_micro_batch(pack, m, &batch);
-    TRY(model_forward(&r->model, &batch));
-    TRY(model_logprobs(&r->model, &batch, r->temperature, r->n_live, logprob, entropy, NULL));
+    TRY(model_forward(r->model, &batch));
+    TRY(model_logprobs(r->model, &batch, r->temperature, r->n_live, logprob, entropy, NULL));
     for (int64_t i = pack->first[m]; i < pack->first[m + 1]; i++) {
         Response *response = pack->items[i].response;
         size_t count = (size_t)response->count;
@@ -117,10 +124,12 @@ static bool run_over(Reference *r, const Rollout *rollout)
 {
     PackPart all = {0, rollout->count, r->micro_batch_tokens, 1, true}; // forward alone: no bit depends on it
     Pack pack = {0};
-    float *logprob = allocate((size_t)r->model.limits.rows, sizeof *logprob);
-    float *entropy = allocate((size_t)r->model.limits.rows, sizeof *entropy);
+    float *logprob = allocate((size_t)r->model->limits.rows, sizeof *logprob);
+    float *entropy = allocate((size_t)r->model->limits.rows, sizeof *entropy);
+    r->model->without_adapters = true;
     bool ok =
         logprob != NULL && entropy != NULL && pack_open(&pack, rollout, &all) && run_pack(r, &pack, logprob, entropy);
+    r->model->without_adapters = false;
     pack_close(&pack);
     free(logprob);
     free(entropy);

@@ -1,5 +1,5 @@
-// The reference model: a second set of weights that does not learn. The policy is kept near it by the KL between their
-// log-probabilities.
+// The reference model: a second set of weights that does not learn; where the policy learns adapters for the same model,
+// the policy itself without them. It is kept near the reference by the KL between their log-probabilities.
 #ifndef RL_REFERENCE_H
 #define RL_REFERENCE_H
 
@@ -10,7 +10,8 @@
 #include "rl/rollout.h"
 
 typedef struct Reference {
-    Model model;   // model.kernels NULL: not open
+    Model own;     // own.kernels NULL: not open
+    Model *model;  // that is run: own, or the policy
     uint64_t hash; // of its weights
     // How it runs: in micro-batches of this size, at the policy's temperature and over its live columns
     int64_t micro_batch_tokens, n_live;
@@ -32,6 +33,7 @@ OPTION_GROUP(KlOptions, KL_ROWS)
 // limits: of its micro-batches. reference_needs: the memory that it will take, for a plan; fit: of the whole program.
 bool reference_needs(ModelNeeds *needs, const char *folder, const ModelLimits *limits);
 bool reference_open(Reference *reference, const char *folder, const ModelLimits *limits, const Fit *fit);
+bool reference_in_policy(Reference *reference, Model *policy, const char *folder); // which folder its weights are of
 void reference_close(Reference *reference);
 
 // For a rollout: the reference's log-probabilities, each response's KL, taken off its reward where options say so, and

@@ -38,12 +38,22 @@ static void announce_ranks(Run *run)
              c->launcher, c->mesh.hosts[0], one_host ? "" : " and others", c->between[0] != 0 ? "; " : "", c->between);
 }
 
+static void announce_adapters(Run *run)
+{
+    const Adapters *adapters = &run->model->limits.adapters;
+    log_note(&run->log,
+             "LoRA of rank %" PRId64 ", alpha %g: %" PRId64 " parameters learn, and the model's own lie still",
+             adapters->rank, adapters->scale * (double)adapters->rank, run->model->parameters.elements);
+}
+
 void run_announce(Run *run, const Fit *fit)
 {
     const Kernels *kernels = run->model->kernels;
     snprintf(run->device, sizeof run->device, "%s", kernels->device());
     log_note(&run->log, "%s (%s), %s; %" PRId64 " parameters; template %s; %" PRId64 " steps", kernels->name,
-             kernels->arithmetic, run->device, run->model->parameters.elements, run->template_name, run->steps);
+             kernels->arithmetic, run->device, model_own(run->model)->elements, run->template_name, run->steps);
+    if (run->base != NULL)
+        announce_adapters(run);
     if (run->ranks != NULL && run->ranks->size > 1)
         announce_ranks(run);
     if (kernels_passed_over() != NULL)

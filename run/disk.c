@@ -43,7 +43,9 @@ static bool measure(Room *room, Run *run)
     *room = (Room){.saves = last_is_there ? 0 : saves + 1, .best = best};
     uint64_t element = run->o.export_dtype.name[0] == 'b' ? 2 : 4;
     TRY(run->tokenizer == NULL || model_folder_tokenizer_bytes(&room->tokenizer, run->tokenizer));
-    room->model = (uint64_t)run->model->parameters.elements * element + room->tokenizer;
+    room->model = (uint64_t)model_own(run->model)->elements * element + room->tokenizer;
+    if (run->base != NULL)
+        room->model += (uint64_t)run->model->parameters.elements * sizeof(float); // OUT/adapter
     bool ok = run_checkpoint_bytes(&room->checkpoint, run) && path_in(&folder, run, "checkpoints") &&
               checkpoint_count(&room->there, folder.data);
     bytes_free(&folder);

@@ -1,5 +1,6 @@
 // A run's folder: where it may begin, what it resumes from, its lock and its log. See run.h.
 #include "checkpoint/checkpoint.h"
+#include "pretrained/adapter.h"
 #include "pretrained/export.h"
 #include "pretrained/folder.h"
 #include "run/run_internal.h"
@@ -26,6 +27,7 @@ void run_of(Run *run, const RunOptions *o, Model *model, Optimizer *optimizer, S
     run->schedule = schedule;
     run->steps = schedule->steps;
     run->tokenizer = files->tokenizer_folder.data;
+    run->base = model->frozen.count > 0 ? files->folder.data : NULL;
     run_skips_read(&run->skips_most, o->on_nonfinite);
     stopping_open(&run->stopping, o->stop_when);
     run->template_name = template_name(files->chat.kind);
@@ -228,12 +230,20 @@ static bool finish_last_save(const Run *run)
 
 static const double WRITTEN_A_SECOND = 1e9; // bytes, until a save has shown it
 
+static bool may_write_adapters(const Run *run)
+{
+    char *folder = run->base == NULL ? NULL : path_join(run->o.out, "adapter");
+    bool ok = run->base == NULL || (folder != NULL && adapter_may_be_replaced(folder));
+    free(folder);
+    return ok;
+}
+
 // Rank 0's part before the checkpoint is read: OUT, its lock, and which checkpoint that is.
 static bool begin(Run *run, Bytes *path, Bytes *warnings)
 {
     Contents found;
     return folder_make(run->o.out) && look(&found, run->o.out) && is_ours(&run->o, &found) && take_lock(run) &&
-           find_checkpoint(path, warnings, run) &&
+           may_write_adapters(run) && find_checkpoint(path, warnings, run) &&
            (path->size > 0 || (look(&found, run->o.out) && may_begin(&run->o, &found)));
 }
 
@@ -331,13 +341,24 @@ static bool attend_export(Run *run)
     return ok;
 }
 
+// Before the model, with which a run is finished.
+static bool export_adapters(Run *run)
+{
+    char *folder = path_join(run->o.out, "adapter");
+    bool ok = folder != NULL && adapter_export(run->model, run->base, folder, say_elements, run);
+    if (ok)
+        log_note(&run->log, "the adapters are in %s", folder);
+    free(folder);
+    return ok;
+}
+
 bool run_export(Run *run)
 {
     phase_is("writing the model", -1);
     if (!run_is_first(run))
         return attend_export(run);
     char *folder = path_join(run->o.out, "model");
-    bool ok = folder != NULL && run_holds_out(run) &&
+    bool ok = folder != NULL && run_holds_out(run) && (run->base == NULL || export_adapters(run)) &&
               export_model(run->model, run->tokenizer, run->template_name, run->o.export_dtype.name, folder,
                            say_elements, run);
     say_elements(run, 0, 0); // where it fails, the export has failed with the same error

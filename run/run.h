@@ -8,6 +8,7 @@
 //   OUT/checkpoints/       step-N/: the whole state; latest, best: which those are (checkpoint/FORMAT.md)
 //   OUT/lock               held while a program writes there
 //   OUT/model/             the exported Hugging Face folder
+//   OUT/adapter/           of --lora, whose model has them added up: the adapters alone, as PEFT has them
 //   OUT/nonfinite.jsonl    one object for each update whose loss or gradient was not finite
 //   OUT/profile.json       where the time of --profile-step went
 //   OUT/STOP, OUT/SAVE     made by the user: an end as after a signal; a checkpoint after this step
@@ -89,6 +90,8 @@ typedef struct Run {
     char device[400];             // as announced
     json_t *identity;             // what the bits depend on: options, data, tokenizer
     const char *tokenizer;        // the folder of its files; NULL: none is used
+    const char *base;             // the folder of the weights that adapters are trained for; NULL: there are none
+    uint64_t base_hash;           // its fingerprint, by run_identity
     const char *template_name;    // of the chats that are trained on
     int64_t updates, updates_all; // of the current step, made and to be made: between them it is not saved
     double updates_begin;         // by clock_seconds()

@@ -1,7 +1,9 @@
 // A run's state: what a checkpoint holds of it, what its bits depend on, how it is resumed. Saving is in save.c.
 #include "checkpoint/checkpoint.h"
 #include "kernels/exactness.h"
+#include "pretrained/adapter_json.h"
 #include "pretrained/config_json.h"
+#include "pretrained/folder.h"
 #include "run/run_internal.h"
 #include "system/phase.h"
 #include <stdlib.h>
@@ -144,16 +146,31 @@ static bool ask_recipe(Run *run)
            (run_is_alone(run) || comm_same_json(run->ranks, run->recipe, "the state of a checkpoint"));
 }
 
+// What an export needs of them. NULL: there are none.
+static json_t *adapters_state(const Run *run)
+{
+    char hash[32];
+    char *base = run->base == NULL ? NULL : realpath(run->base, NULL);
+    json_t *state = run->base == NULL ? NULL : adapters_to_json(&run->model->limits.adapters);
+    snprintf(hash, sizeof hash, "%016" PRIx64, run->base_hash);
+    if (state != NULL) {
+        json_object_set_new(state, "base", json_string(base != NULL ? base : run->base));
+        json_object_set_new(state, "base_hash", json_string(hash));
+    }
+    free(base);
+    return state;
+}
+
 json_t *run_state_scalars(Run *run)
 {
     json_t *config = ask_recipe(run) ? config_to_json(&run->model->config, "float32") : NULL;
     if (config == NULL)
         return NULL;
-    json_t *state =
-        json_pack("{s:I, s:I, s:I, s:O, s:o, s:s, s:o, s:O*, s:o*, s:O*}", "step", (json_int_t)run->step,
-                  "optimizer_step", (json_int_t)run->optimizer->step, "skipped", (json_int_t)run->skipped, "identity",
-                  run->identity, "config", config, "template", run->template_name, "schedule", schedule_state(run),
-                  "recipe", run->recipe, "stop_when", stopping_json(&run->stopping), "measured", run->measured.with);
+    json_t *state = json_pack(
+        "{s:I, s:I, s:I, s:O, s:o, s:s, s:o, s:O*, s:o*, s:O*, s:o*}", "step", (json_int_t)run->step, "optimizer_step",
+        (json_int_t)run->optimizer->step, "skipped", (json_int_t)run->skipped, "identity", run->identity, "config",
+        config, "template", run->template_name, "schedule", schedule_state(run), "recipe", run->recipe, "stop_when",
+        stopping_json(&run->stopping), "measured", run->measured.with, "adapters", adapters_state(run));
     if (state == NULL)
         fail("no memory for the state of a checkpoint");
     return state;
@@ -177,6 +194,9 @@ bool run_identity_add(Run *run, const char *name, uint64_t hash)
 bool run_identity(Run *run, const Options *options, const Documents *documents, const Tokenizer *tokenizer)
 {
     run->identity = options_identity(options);
+    if (run->base != NULL)
+        TRY(run->identity != NULL && model_folder_fingerprint(&run->base_hash, run->base, &run->model->config) &&
+            run_identity_add(run, "base", run->base_hash));
     return run->identity != NULL && run_identity_add(run, "documents", documents_hash(documents)) &&
            run_identity_add(run, "tokenizer_files", tokenizer == NULL ? 0 : tokenizer_hash(tokenizer)) &&
            set_text(run, "arithmetic", run->model->kernels->arithmetic);
@@ -189,6 +209,7 @@ static const struct {
     const char *name, *options;
 } BEYOND_OPTIONS[] = {{"documents", "--data"},
                       {"tokenizer_files", "--tokenizer, or --model"},
+                      {"base", "--model"},
                       {"arithmetic", "--device, and the machine"},
                       {"answer_checker", "the version of this program"},
                       {"judge", "--judge-model"},

@@ -121,7 +121,7 @@ void session_describe(const Session *s, Bytes *out)
                  "%s (%s); %s of %.3g million parameters; context %" PRId64 ", %" PRId64 " sequences at once, %" PRId64
                  " tokens of keys and values (%.2f GB)",
                  s->kernels->name, s->kernels->device(), family_of(&s->files.config)->name,
-                 (double)s->model.parameters.elements / 1e6, engine_context(s->engine), l->sequences,
+                 (double)model_own(&s->model)->elements / 1e6, engine_context(s->engine), l->sequences,
                  (l->pages - 1) * KEY_BLOCK, (double)l->pages * cache_page_bytes(&s->files.config, s->kernels) / 1e9);
 }
 

@@ -98,6 +98,14 @@ static void cpu_rows_fill(Stream *s, Tensor y, Tensor row)
         memcpy(row_of(y, t), row.data, (size_t)N * sizeof(float));
 }
 
+static void cpu_rows_scale(Stream *s, Tensor y, float factor)
+{
+#pragma omp parallel for schedule(static) if (y.rows * y.columns > PARALLEL_ELEMENTS)
+    for (int64_t t = 0; t < y.rows; t++)
+        for (int64_t c = 0; c < y.columns; c++)
+            row_of(y, t)[c] *= factor;
+}
+
 static void cpu_swiglu_forward(Stream *s, Tensor y, Tensor gate, Tensor up)
 {
     int64_t F = y.columns;

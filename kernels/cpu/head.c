@@ -206,7 +206,7 @@ typedef struct HeadBackward {
     HeadLoss loss;
     const HeadResults *forward; // NULL: there was a forward pass
     Tensor dx, x, w;
-    float *dweight, *z, *chains;
+    float *dweight, *z, *chains; // dweight NULL: it is not wanted
     int64_t n_live, first, rows;
     bool kept; // a chunk's logits have room for all columns
 } HeadBackward;
@@ -233,7 +233,8 @@ static void block_backward(const HeadBackward *h, int64_t n, int64_t v)
         logit_gradient_row(b.z + r * b.columns, v, b.columns, l->targets[n + r], l->temperature, l->logsumexp[n + r],
                            l->entropy[n + r], l->dlogprob[n + r], l->dentropy == NULL ? 0 : l->dentropy[n + r]);
     matmul_nn(rows_from(h->dx, n, b.rows), dense(b.z, b.rows, b.columns), rows_from(h->w, v, b.columns), v > 0);
-    weight_chains(h, &b);
+    if (h->dweight != NULL)
+        weight_chains(h, &b);
 }
 
 static void chunk_results(const HeadBackward *h, int64_t n)

@@ -103,15 +103,19 @@ static void cpu_rmsnorm_backward(Stream *s, Tensor dx, float *dweight, float *pa
     assert(is_dense(dx) && is_dense(dy) && is_dense(dsum) && is_dense(sum));
 #pragma omp parallel for schedule(static)
     for (int64_t g = 0; g < groups; g++) {
-        memset(partial + g * C, 0, (size_t)C * sizeof(float));
+        float *chains = dweight == NULL ? NULL : partial + g * C;
+        if (chains != NULL)
+            memset(chains, 0, (size_t)C * sizeof(float));
         for (int64_t t = g * NORM_ROWS; t < T && t < (g + 1) * NORM_ROWS; t++) {
             const float *d = (const float *)dy.data + t * C, *x = (const float *)sum.data + t * C;
             const float *straight = dsum.data == NULL ? NULL : (const float *)dsum.data + t * C;
-            weight_gradient_row(partial + g * C, d, x, rstd[t], C);
+            if (chains != NULL)
+                weight_gradient_row(chains, d, x, rstd[t], C);
             norm_row_backward((float *)dx.data + t * C, d, straight, x, weight.data, rstd[t], C);
         }
     }
-    add_groups(dweight, partial, groups, C);
+    if (dweight != NULL)
+        add_groups(dweight, partial, groups, C);
 }
 
 static void cpu_rows_sum(Stream *s, float *drow, float *partial, Tensor dy)
@@ -185,7 +189,7 @@ static void cpu_qk_norm_rope_forward(Stream *s, Tensor y, float *rstd, Tensor x,
 typedef struct HeadGroup {
     const float *weight;
     int64_t first, count;
-    float *dweight;
+    float *dweight; // NULL: there is no weight, or it lies still
 } HeadGroup;
 
 // Of the group's heads, tokens ascending, those from number `row` to end - 1: dx, and their chain of the weight's
@@ -202,7 +206,8 @@ static void heads_backward(float *chain, const HeadGroup *of, Tensor dx, Tensor 
         rotate(out, row_of(dy, t) + h * D, cosine + angle, sine + angle, -1, half);
         if (of->weight == NULL)
             continue;
-        weight_gradient_row(chain, out, from, r, D);
+        if (chain != NULL)
+            weight_gradient_row(chain, out, from, r, D);
         norm_row_backward(out, out, NULL, from, of->weight, r, D);
     }
 }
@@ -220,13 +225,13 @@ static void cpu_qk_norm_rope_backward(Stream *s, Tensor dx, float *dq_weight, fl
         int64_t rows = T * of[i].count, groups = row_groups(rows);
 #pragma omp parallel for schedule(static)
         for (int64_t g = 0; g < groups; g++) {
-            float *chain = of[i].weight == NULL ? NULL : partial + g * D;
+            float *chain = of[i].dweight == NULL ? NULL : partial + g * D;
             if (chain != NULL)
                 memset(chain, 0, (size_t)D * sizeof(float));
             heads_backward(chain, &of[i], dx, dy, x, rstd, cosine, sine, positions, a, g * NORM_ROWS,
                            smaller((g + 1) * NORM_ROWS, rows));
         }
-        if (of[i].weight != NULL && of[i].count > 0)
+        if (of[i].dweight != NULL && of[i].count > 0)
             add_groups(of[i].dweight, partial, groups, D);
     }
 }

@@ -4,6 +4,7 @@
 //
 //   rows (embedding, gather, scatter,   a warp copies a row, four vectors of 16 bytes in flight in a lane; moves 2
 //   fill)                               elements for each, fill 1: its row comes from the caches
+//   scale                               a thread owns one vector of 16 bytes; moves 2 elements for each
 //   accumulate, SwiGLU                  a thread owns one vector of 16 bytes and reads the 2 or 3 operands of it at
 //                                       once: a full multiprocessor has 64 to 96 KiB in flight; 12 bytes per element
 //                                       for accumulate, 3 and 5 elements per element for SwiGLU, forward and backward
@@ -74,6 +75,29 @@ void rows_scatter(Stream *s, Tensor dx, Tensor dy, const int32_t *rows)
 }
 
 void rows_fill(Stream *s, Tensor y, Tensor row) { copy(s, y, row, NULL, y.rows, false); }
+
+// An adapter's few columns: a thread has a vector.
+static __global__ void __launch_bounds__(BLOCK)
+    scale_rows(element *y, int64_t stride, int64_t rows, int64_t vectors, float factor)
+{
+    int64_t i = (int64_t)blockIdx.x * BLOCK + threadIdx.x;
+    if (i >= rows * vectors)
+        return;
+    element *at = y + i / vectors * stride + i % vectors * LANES;
+    Vector v = load(at);
+#pragma unroll
+    for (int j = 0; j < LANES; j++)
+        v.lane[j] = rounded(factor * widen(v.lane[j]));
+    store(at, v);
+}
+
+void rows_scale(Stream *s, Tensor y, float factor)
+{
+    int64_t vectors = y.columns / LANES;
+    assert(y.columns % LANES == 0 && y.stride % LANES == 0);
+    launch(s, ceil_divide(y.rows * vectors, BLOCK), BLOCK, 0, scale_rows, elements(y), y.stride, y.rows, vectors,
+           factor);
+}
 
 // ---- the embedding's gradient
 //

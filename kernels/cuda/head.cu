@@ -113,7 +113,7 @@ static void gradient_rows(Stream *s, const Chunk &chunk, element *dlogits, const
     launch(s, grid, HEAD_THREADS, 0, gradient_row, dlogits, chunk, g);
 }
 
-// From a block's gradients to its rows of dx and its part of dweight. Both products read the rounded gradients: dx one
+// From a block's gradients to its rows of dx and its part of dweight (NULL: none). Both products read the rounded gradients: dx one
 // chain over the live columns, dweight one over the block's rows.
 static void block_products(Stream *s, const element *dlogits, Tensor dx, float *dweight, Tensor x, int64_t n, Tensor w,
                            int64_t live)
@@ -124,7 +124,8 @@ static void block_products(Stream *s, const element *dlogits, Tensor dx, float *
     Product input = {MATMUL_BACKWARD_INPUT, rows, C, live, dlogits, w.data, rows_dx, pitch, C, C, false, false};
     Product weight = {MATMUL_BACKWARD_WEIGHT, live, C, rows, dlogits, rows_x, dweight, pitch, C, C, true, true};
     product(s, &input);
-    product(s, &weight);
+    if (dweight != NULL)
+        product(s, &weight);
 }
 
 // Forward too where `to` is not NULL: what the gradients are made from are then its results.

@@ -228,13 +228,20 @@ static bool round_chains(Product *p)
     return whole <= p->k_room;
 }
 
+// Rows first .. first + rows - 1 of an operand, from its first column on to its last: what lies behind the last row's
+// may be another array's, where the operand is columns of a wider one.
+static void clear_rows(Stream *s, const void *operand, int64_t first, int64_t rows, int64_t columns, int64_t pitch)
+{
+    device_zero(s, (element *)operand + first * pitch, (size_t)((rows - 1) * pitch + columns) * sizeof(element));
+}
+
 static void clear_behind(Stream *s, const Product *asked, int64_t k)
 {
-    size_t rows = (size_t)(k - asked->k);
+    int64_t rows = k - asked->k;
     if (rows == 0)
         return;
-    device_zero(s, (element *)asked->a + asked->k * asked->a_pitch, rows * (size_t)asked->a_pitch * sizeof(element));
-    device_zero(s, (element *)asked->b + asked->k * asked->b_pitch, rows * (size_t)asked->b_pitch * sizeof(element));
+    clear_rows(s, asked->a, asked->k, rows, asked->m, asked->a_pitch);
+    clear_rows(s, asked->b, asked->k, rows, asked->n, asked->b_pitch);
 }
 
 // What was found out is written some time after the last of it, and not again and again in a run's first step.

@@ -145,7 +145,7 @@ void add_groups(Stream *s, float *to, const float *partial, int64_t groups, int6
 
 typedef struct Backward {
     element *dx;
-    float *partial;
+    float *partial;                          // NULL: the weight's gradient is not wanted
     const element *dy, *dsum, *sum, *weight; // dsum NULL: nothing else arrives
     const float *rstd;
     int64_t T, C;
@@ -229,7 +229,7 @@ static __global__ void __launch_bounds__(MOST_THREADS) backward_rows(Backward b)
     cp_async_wait<0>();
 #pragma unroll
     for (int i = 0; i < VECTORS; i++)
-        if (Row::column(i) < b.C)
+        if (b.partial != NULL && Row::column(i) < b.C)
             store_floats(b.partial + blockIdx.x * b.C + Row::column(i), chain + i * LANES);
 }
 
@@ -280,9 +280,18 @@ void rmsnorm_backward(Stream *s, Tensor dx, float *dweight, float *partial, Tens
     size_t ring = sizeof(Words) * STAGES * ARRAYS * VECTORS * threads.x;
     assert((uintptr_t)partial % 16 == 0 && groups <= INT32_MAX);
     assert(is_dense(dx) && is_dense(dy) && is_dense(dsum) && is_dense(sum));
-    Backward b = {elements(dx), partial, elements(dy), elements(dsum), elements(sum), elements(weight), rstd, T, C};
+    Backward b = {elements(dx),
+                  dweight == NULL ? dweight : partial,
+                  elements(dy),
+                  elements(dsum),
+                  elements(sum),
+                  elements(weight),
+                  rstd,
+                  T,
+                  C};
     launch(s, groups, threads, ring, backward_rows, b);
-    add_groups(s, dweight, partial, groups, C);
+    if (dweight != NULL)
+        add_groups(s, dweight, partial, groups, C);
 }
 
 void rows_sum(Stream *s, float *drow, float *partial, Tensor dy)

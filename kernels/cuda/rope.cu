@@ -235,7 +235,7 @@ static __global__ void __launch_bounds__(BLOCK)
 // places in shared memory that nobody else looks at: 96 KiB in flight to a multiprocessor with four blocks. 20
 // instructions an element: under half its bytes' time.
 //
-// partial (row_groups(T·H) + row_groups(T·Hkv), D): the queries' groups of heads, then the keys'
+// partial (row_groups(T·H) + row_groups(T·Hkv), D): the queries' groups of heads, then the keys'; NULL: not wanted
 
 enum { BACK_THREADS = 128, STAGES = 4, BLOCK_ROWS = 128 };
 
@@ -385,7 +385,7 @@ static __global__ void __launch_bounds__(BACK_THREADS, 4)
             chain = continue_chain<D>(chain, terms + thread * 2);
         if ((tile + 1) % GROUP_TILES == 0) {
             int group = first / NORM_ROWS + tile / GROUP_TILES;
-            if (thread < D && group * NORM_ROWS < rows)
+            if (partial != NULL && thread < D && group * NORM_ROWS < rows)
                 partial[(int64_t)group * D + column_at<D>(thread)] = chain;
             chain = 0;
         }
@@ -425,13 +425,15 @@ static void backward(Stream *s, Tensor dx, float *dq_weight, float *dk_weight, f
 {
     int of_queries = (int)ceil_divide(h.tokens * h.queries, BLOCK_ROWS),
         of_keys = (int)ceil_divide(h.tokens * h.keys, BLOCK_ROWS);
-    float *partial_keys = partial + row_groups((int64_t)h.tokens * h.queries) * D;
+    bool wanted = dq_weight != NULL; // and dk_weight
+    float *partial_keys = wanted ? partial + row_groups((int64_t)h.tokens * h.queries) * D : NULL;
+    partial = wanted ? partial : NULL;
     assert(dx.stride % LANES == 0 && dy.stride % LANES == 0 && x.stride % LANES == 0);
     launch(s, of_queries + of_keys, BACK_THREADS, 0, turn_back_heads<D>, token_rows(dx), partial, partial_keys,
            token_rows(dy), token_rows(x), rstd, h, of_queries);
-    if (h.queries > 0)
+    if (wanted && h.queries > 0)
         add_groups(s, dq_weight, partial, row_groups((int64_t)h.tokens * h.queries), D);
-    if (h.keys > 0)
+    if (wanted && h.keys > 0)
         add_groups(s, dk_weight, partial_keys, row_groups((int64_t)h.tokens * h.keys), D);
 }
 

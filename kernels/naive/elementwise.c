@@ -56,6 +56,14 @@ static void rows_fill(Stream *s, Tensor y, Tensor row)
         memcpy(row_of(y, t), row.data, (size_t)y.columns * sizeof(float));
 }
 
+// y = factor · y, of columns of a wider one too
+static void rows_scale(Stream *s, Tensor y, float factor)
+{
+    for (int64_t t = 0; t < y.rows; t++)
+        for (int64_t c = 0; c < y.columns; c++)
+            row_of(y, t)[c] *= factor;
+}
+
 // SwiGLU: y = gate · σ(gate) · up, σ(g) = 1 / (1 + e^-g); all (T, F)
 static void swiglu_forward(Stream *s, Tensor y, Tensor gate, Tensor up)
 {

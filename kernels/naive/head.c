@@ -120,7 +120,7 @@ static void head_backward(Stream *s, Tensor dx, float *dweight, Tensor x, Tensor
                     put(&row_of(dx, n)[c],
                         chain(z + r * n_live + v, 1, row_of(w, v) + c, C, smaller(n_live - v, HEAD_COLUMNS)), v > 0);
         }
-        for (int64_t v = 0; v < n_live; v++)
+        for (int64_t v = 0; dweight != NULL && v < n_live; v++)
             for (int64_t c = 0; c < C; c++)
                 dweight[v * C + c] += chain(z + v, n_live, row_of(x, first) + c, C, rows);
     }

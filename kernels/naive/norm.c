@@ -51,12 +51,12 @@ static void norm_row_backward(float *dx, const float *dy, const float *straight,
 }
 
 // dweight[c] += Σ dy · n over all rows, which are a token's `heads` side by side, width numbers each, tokens ascending.
-// rstd: of the first token's heads; those of the next token lie rstd_stride further on
+// rstd: of the first token's heads; those of the next token lie rstd_stride further on. dweight NULL: none is wanted
 static void norm_weight_backward(float *dweight, Tensor dy, Tensor x, const float *rstd, int64_t rstd_stride,
                                  int64_t heads, int64_t width)
 {
     int64_t rows = dy.rows * heads;
-    for (int64_t c = 0; c < width; c++) {
+    for (int64_t c = 0; dweight != NULL && c < width; c++) {
         RowsSum sum = {0};
         for (int64_t row = 0; row < rows; row++) {
             int64_t t = row / heads, h = row % heads;

@@ -12,13 +12,14 @@ import tempfile
 import torch
 from safetensors.torch import load_file
 
+import make_lora
 import make_losses
 import make_models
 import make_texts
 import templates
 
 TOLERANCE = 1e-6
-MADE = ("models", "tokenizer", "templates", "losses")
+MADE = ("models", "lora", "tokenizer", "templates", "losses")
 
 
 def tensors_differ(committed, made):
@@ -90,7 +91,7 @@ def files_below(root):
 
 def main(committed):
     with tempfile.TemporaryDirectory() as made:
-        for maker in (make_models, make_texts, templates, make_losses):
+        for maker in (make_models, make_lora, make_texts, templates, make_losses):
             maker.main(made)
         wrong = []
         for path in sorted(files_below(made)):

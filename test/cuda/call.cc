@@ -212,9 +212,28 @@ Floats rows_sum(const Kernels *k, const Floats &before, const Matrix &dy)
     return m.read(drow, (int64_t)before.size());
 }
 
+Matrix rows_scale(const Kernels *k, const Matrix &y, float factor)
+{
+    Memory m(k);
+    Tensor all = wide(m, y);
+    k->rows_scale(NULL, all, factor);
+    return as_matrix(m, all);
+}
+
 // ---- norms
 
 static const Tensor NONE = {};
+
+// What a gradient is added to, and its scratch; NULL where none is wanted
+static float *gradient(Memory &m, const Floats &before) { return before.empty() ? NULL : m.floats(before); }
+static float *scratch_of(Memory &m, const float *gradient, int64_t count)
+{
+    return gradient == NULL ? NULL : m.floats_out(count);
+}
+static Floats read_gradient(Memory &m, const float *gradient, const Floats &before)
+{
+    return gradient == NULL ? Floats() : m.read(gradient, (int64_t)before.size());
+}
 
 Normed rmsnorm_forward(const Kernels *k, const Matrix &x, const Matrix *residual, const Matrix &weight, float epsilon)
 {
@@ -232,10 +251,10 @@ NormGradients rmsnorm_backward(const Kernels *k, const Floats &before, const Mat
     Memory m(k);
     Tensor arriving = dsum != NULL ? m.elements(*dsum) : NONE,
            dx = in_place ? arriving : m.elements_out(sum.rows, sum.columns);
-    float *dweight = m.floats(before), *partial = m.floats_out(partial_floats(sum.rows, sum.columns));
+    float *dweight = gradient(m, before), *partial = scratch_of(m, dweight, partial_floats(sum.rows, sum.columns));
     k->rmsnorm_backward(NULL, dx, dweight, partial, m.elements(dy), arriving, m.elements(sum), m.elements(weight),
                         m.floats(rstd));
-    return NormGradients{m.read(dx), m.read(dweight, (int64_t)before.size())};
+    return NormGradients{m.read(dx), read_gradient(m, dweight, before)};
 }
 
 Rope rope_table(const Kernels *k, int64_t positions, int64_t head_width, double theta)
@@ -286,11 +305,12 @@ PackedGradients qk_norm_rope_backward(const Kernels *k, const Floats &before, co
     int64_t D = p.q_weight.columns, heads = p.heads + p.kv_heads, T = p.qkv.rows;
     Attention a = heads_of(p.heads, p.kv_heads, D);
     Tensor dx = m.elements_out(T, heads * D);
-    float *dq = m.floats(before), *dk = m.floats(before);
-    k->qk_norm_rope_backward(NULL, dx, dq, dk, m.floats_out(ceil_divide(T, NORM_ROWS) * heads * D), m.elements(dy),
-                             m.elements(p.qkv), m.elements(p.q_weight), m.elements(p.k_weight), m.floats(rstd),
-                             m.floats(rope.cosine), m.floats(rope.sine), m.integers(positions), &a);
-    return PackedGradients{m.read(dx), m.read(dq, D), m.read(dk, D)};
+    float *dq = gradient(m, before), *dk = gradient(m, before),
+          *partial = scratch_of(m, dq, ceil_divide(T, NORM_ROWS) * heads * D);
+    k->qk_norm_rope_backward(NULL, dx, dq, dk, partial, m.elements(dy), m.elements(p.qkv), m.elements(p.q_weight),
+                             m.elements(p.k_weight), m.floats(rstd), m.floats(rope.cosine), m.floats(rope.sine),
+                             m.integers(positions), &a);
+    return PackedGradients{m.read(dx), read_gradient(m, dq, before), read_gradient(m, dk, before)};
 }
 
 NormGradients qk_norm_rope_backward(const Kernels *k, const Floats &before, const Matrix &dy, const Matrix &x,
@@ -562,12 +582,12 @@ HeadGradients head_backward(const Kernels *k, const Floats &before, const HeadIn
     Memory m(k);
     int64_t N = h.x.rows;
     Tensor dx = m.elements_out(N, h.x.columns);
-    float *dweight = m.floats(before);
+    float *dweight = gradient(m, before);
     k->head_backward(NULL, dx, dweight, m.elements(h.x), m.elements(h.w), m.integers(h.targets), h.temperature,
                      h.n_live, m.floats(logsumexp), m.floats(entropy), m.floats(dlogprob),
                      dentropy != NULL ? m.floats(*dentropy) : NULL,
                      m.floats_out(k->head_workspace(N, h.w.rows, h.w.columns)));
-    return HeadGradients{m.read(dx), m.read(dweight, (int64_t)before.size())};
+    return HeadGradients{m.read(dx), read_gradient(m, dweight, before)};
 }
 
 HeadBoth head_forward_backward(const Kernels *k, const Floats &before, const HeadInput &h, const Floats &dlogprob)
@@ -576,12 +596,12 @@ HeadBoth head_forward_backward(const Kernels *k, const Floats &before, const Hea
     int64_t N = h.x.rows;
     float *logprob = m.floats_out(N), *entropy = m.floats_out(N), *logsumexp = m.floats_out(N);
     Tensor dx = m.elements_out(N, h.x.columns);
-    float *dweight = m.floats(before);
+    float *dweight = gradient(m, before);
     k->head_forward_backward(NULL, logprob, entropy, logsumexp, dx, dweight, m.elements(h.x), m.elements(h.w),
                              m.integers(h.targets), h.n_live, m.floats(dlogprob),
                              m.floats_out(k->head_workspace(N, h.w.rows, h.w.columns)));
     return HeadBoth{{m.read(logprob, N), m.read(entropy, N), m.read(logsumexp, N), {}},
-                    {m.read(dx), m.read(dweight, (int64_t)before.size())}};
+                    {m.read(dx), read_gradient(m, dweight, before)}};
 }
 
 // ---- the sampler

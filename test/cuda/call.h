@@ -49,6 +49,7 @@ Matrix rows_gather(const Kernels *k, const Matrix &x, const Integers &rows);
 Matrix rows_scatter(const Kernels *k, int64_t rows_of_dx, const Matrix &dy, const Integers &rows);
 Matrix rows_fill(const Kernels *k, int64_t rows_of_y, const Matrix &row);
 Floats rows_sum(const Kernels *k, const Floats &before, const Matrix &dy);
+Matrix rows_scale(const Kernels *k, const Matrix &y, float factor);
 
 struct Normed {
     Floats y, sum, rstd; // sum: empty without a residual
@@ -58,7 +59,7 @@ Normed rmsnorm_forward(const Kernels *k, const Matrix &x, const Matrix *residual
 struct NormGradients {
     Floats dx, dweight;
 };
-// in_place: dx is dsum (RMSNorm) or dy (QK-norm). before: what dweight is added to.
+// in_place: dx is dsum (RMSNorm) or dy (QK-norm). before: what dweight is added to; empty: it is not wanted.
 NormGradients rmsnorm_backward(const Kernels *k, const Floats &before, const Matrix &dy, const Matrix *dsum,
                                const Matrix &sum, const Matrix &weight, const Floats &rstd, bool in_place);
 

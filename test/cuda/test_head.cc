@@ -282,6 +282,8 @@ static void check_both(HeadCase c)
     check_same(name("logsumexp of both passes in one", h), both.output.logsumexp, forward.logsumexp);
     check_same(name("dx of both passes in one", h), both.gradients.dx, backward.dx);
     check_same(name("dweight of both passes in one", h), both.gradients.dweight, backward.dweight);
+    HeadGradients still = head_backward(settings.cuda, {}, h, forward.logsumexp, forward.entropy, dlogprob, NULL);
+    check_same(name("dx beside a weight that lies still", h), still.dx, backward.dx);
 }
 
 static void both_passes_in_one_have_the_bits_of_two()

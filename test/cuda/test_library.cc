@@ -283,6 +283,37 @@ static void a_weights_chains_end_in_zeros_where_there_is_room()
     close_library();
 }
 
+// As a gradient of keys lies beside those of queries and values: what is cleared below the tokens ends where the last of
+// the columns does, and not a row's length further on, where another array may begin.
+static void zeros_of_columns_of_a_wider_array_end_with_them()
+{
+    if (!is_there())
+        return;
+    const int64_t T = 130, ROOM = 256, BEFORE = 16;
+    close_library();
+    Operands o = operands(T);
+    Floats ours = weight(o);
+    open_library({FAST}, "off");
+    Memory m(settings.cuda);
+    Matrix dy = {ROOM + 1, BEFORE + N, Floats((size_t)((ROOM + 1) * (BEFORE + N)), NAN)}, x = {ROOM, K, o.x.x};
+    x.x.resize((size_t)(ROOM * K), NAN);
+    for (int64_t t = 0; t < T; t++)
+        std::copy(o.dy.row(t), o.dy.row(t) + N, dy.x.begin() + t * dy.columns + BEFORE);
+    Tensor wider = m.elements(dy), columns = columns_of(wider, BEFORE, BEFORE + N, sizeof(uint16_t));
+    Tensor device_x = m.elements(x);
+    float *dw = m.floats(o.dw);
+    fake.result = dw;
+    columns.rows = T;
+    settings.cuda->matmul_backward_weight(NULL, dw, columns, dense(device_x.data, T, K), ROOM);
+    check_same("backward_weight of columns", m.read(dw, N * K), ours);
+    must(last_by(FAST), "the library makes the product");
+    std::vector<uint16_t> behind((size_t)dy.columns);
+    m.read(behind.data(), (const uint16_t *)wider.data + ROOM * dy.columns, behind.size() * 2);
+    for (uint16_t bits : behind)
+        must((bits & 0x7fff) > 0x7f80, "nothing behind the room is touched");
+    close_library();
+}
+
 static void nothing_is_tried_while_a_graph_is_taken_down()
 {
     if (!is_there() || settings.cuda->graph_begin == NULL)
@@ -379,5 +410,6 @@ const Tests library_tests = {
     {"library_and_ours_the_faster_one_makes_the_product", the_faster_one_makes_the_product},
     {"library_rows_meet_few_shapes_and_none_is_added", rows_meet_few_shapes_and_none_is_added},
     {"library_gets_zeros_at_the_end_of_a_weights_chains", a_weights_chains_end_in_zeros_where_there_is_room},
+    {"library_clears_columns_of_a_wider_array_and_no_more", zeros_of_columns_of_a_wider_array_end_with_them},
     {"library_is_not_tried_while_a_graph_is_taken_down", nothing_is_tried_while_a_graph_is_taken_down},
     {"library_findings_are_kept_on_disk", what_was_found_out_is_kept_on_disk}};

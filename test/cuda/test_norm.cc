@@ -131,6 +131,8 @@ static void check_rmsnorm_backward(NormShape s, bool with_dsum)
     check_within(what + " dweight", got.dweight, dweight);
     check_oracle(what + " dx", got.dx, oracle.dx);
     check_oracle(what + " dweight", got.dweight, oracle.dweight);
+    check_same(what + " dx beside a weight that lies still",
+               rmsnorm_backward(settings.cuda, {}, dy, arriving, sum, weight, rstd, false).dx, got.dx);
     if (with_dsum) {
         NormGradients in_place = rmsnorm_backward(settings.cuda, before, dy, arriving, sum, weight, rstd, true);
         check_same(what + " dx in place", in_place.dx, got.dx);
@@ -401,6 +403,8 @@ static void queries_and_keys_in_one_have_the_bits_of_each_alone()
         check_same(what + ": dx of keys", heads_from(dx, s.heads, s.kv_heads, s.width).x, dk.dx);
         check_same(what + ": the queries' weight", d.dq_weight, dq.dweight);
         check_same(what + ": the keys' weight", d.dk_weight, dk.dweight);
+        check_same(what + ": dx beside weights that lie still",
+                   qk_norm_rope_backward(settings.cuda, {}, dy, p, all.rstd, rope, positions).dx, d.dx);
     }
 }
 

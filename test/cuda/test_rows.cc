@@ -42,6 +42,18 @@ static void fill_writes_one_row_everywhere()
         }
 }
 
+static void scale_rounds_once()
+{
+    for (int64_t C : WIDTHS)
+        for (int64_t T : {0, 1, 8, 37}) {
+            Matrix y = random_matrix(T, C, 20);
+            Floats expected;
+            for (float x : y.x)
+                expected.push_back(round_to_activation(1.7f * x));
+            check_same(text("rows_scale T %d C %d", (int)T, (int)C), rows_scale(settings.cuda, y, 1.7f).x, expected);
+        }
+}
+
 static Floats sum_in_order(Floats sum, const Matrix &dy)
 {
     for (int64_t c = 0; c < dy.columns; c++) {
@@ -178,6 +190,7 @@ const Tests row_tests = {
     {"embedding_and_gather_copy_rows", embedding_and_gather_copy_rows},
     {"scatter_puts_rows_back_and_clears_the_others", scatter_puts_rows_back_and_clears_the_others},
     {"fill_writes_one_row_everywhere", fill_writes_one_row_everywhere},
+    {"scale_rounds_once", scale_rounds_once},
     {"rows_sum_is_a_sum_in_one_order", a_bias_gradient_is_a_sum_in_one_order},
     {"embedding_gradients_are_chains_in_the_order_of_tokens", embedding_gradients_are_chains_in_the_order_of_tokens},
     {"swiglu_forward_rounds_where_transformers_does", swiglu_forward_rounds_where_transformers_does},

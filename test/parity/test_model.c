@@ -72,48 +72,6 @@ static void logprobs_agree(void **state)
     }
 }
 
-// One pass over the fixture's micro-batches; the loss.
-static double step_gradients(Model *m, const Fixture *f)
-{
-    int64_t trained = 0;
-    LossSum sum = {.finite = true};
-    for (int pass = 0; pass < 2; pass++) // first the number of trained tokens, then the gradients
-        for (size_t i = 0; i < json_array_size(f->micro_batches); i++) {
-            Batch *b = batch_of(f, json_array_get(f->micro_batches, i));
-            if (pass == 0) {
-                trained += b->ragged.trained;
-            } else {
-                assert_ok(model_forward(m, &b->ragged));
-                assert_ok(model_loss(m, &b->ragged, 1.0 / (double)trained, &sum));
-                assert_ok(model_backward(m, &b->ragged));
-            }
-            free(b);
-        }
-    assert_int_equal(sum.tokens, trained);
-    return loss_mean(&sum);
-}
-
-static void check_gradients(Model *m, const Fixture *f, const char *name)
-{
-    double worst = 0;
-    float *gradients = gradients_of(m);
-    for (int64_t i = 0; i < m->parameters.count; i++) {
-        const Parameter *p = &m->parameters.list[i];
-        char key[96];
-        int64_t count;
-        snprintf(key, sizeof key, "grad.%s", p->name);
-        float *expected = expected_values(f, key, &count);
-        assert_int_equal(count, parameter_elements(p));
-        double error = relative_norm(gradients + p->offset, expected, count);
-        if (!(error <= 1e-4))
-            fail_msg("%s: the gradient of %s is off by %.2e of its norm", name, p->name, error);
-        worst = error > worst ? error : worst;
-        free(expected);
-    }
-    free(gradients);
-    print_message("%s: gradients differ by %.1e of their norm at most\n", name, worst);
-}
-
 static void loss_and_gradients_agree(void **state)
 {
     for (int n = 0; n < MODELS; n++) {
@@ -121,11 +79,11 @@ static void loss_and_gradients_agree(void **state)
         for (int recompute = 0; recompute < 2; recompute++) {
             Model m;
             fixture_model(&m, &f, recompute != 0);
-            double loss = step_gradients(&m, &f);
+            double loss = fixture_step(&m, &f);
             double expected = json_number_value(json_object_get(f.scalars, "loss"));
             print_message("%s: loss %.8f, transformers %.8f\n", NAMES[n], loss, expected);
             assert_true(fabs(loss - expected) <= 1e-6);
-            check_gradients(&m, &f, NAMES[n]);
+            fixture_gradients_agree(&m, &f, NAMES[n]);
             model_close(&m);
         }
         fixture_close(&f);
@@ -146,7 +104,7 @@ static void ten_adamw_steps_agree(void **state)
         for (int step = 0; step < 10; step++) {
             double norm;
             assert_ok(gradients_clear(&m));
-            step_gradients(&m, &f);
+            fixture_step(&m, &f);
             assert_ok(gradient_norm(&m, &norm));
             assert_true(fabs(norm - json_number_value(json_array_get(norms, (size_t)step))) <= 1e-4 * norm);
             assert_ok(optimizer_step(&o, &m, 1e-3, norm > clip ? clip / norm : 1));

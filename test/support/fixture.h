@@ -3,6 +3,7 @@
 #define TEST_FIXTURE_H
 
 #include "test/support/check.h"
+#include "test/support/device.h"
 #include "model/model.h"
 #include "pretrained/config_json.h"
 #include "pretrained/weights.h"
@@ -96,7 +97,8 @@ static inline Batch *batch_of(const Fixture *f, const json_t *numbers)
     return b;
 }
 
-static inline void fixture_model(Model *model, const Fixture *f, bool recompute)
+// adapters NULL: its own weights learn
+static inline void fixture_model_with(Model *model, const Fixture *f, bool recompute, const Adapters *adapters)
 {
     ModelConfig config;
     Bytes path = {0};
@@ -111,8 +113,15 @@ static inline void fixture_model(Model *model, const Fixture *f, bool recompute)
                           .positions = 2048,
                           .training = true,
                           .recompute = recompute};
+    if (adapters != NULL)
+        limits.adapters = *adapters;
     assert_ok(model_open(model, &config, &limits, kernels, false));
     assert_ok(model_load(model, f->folder.data));
+}
+
+static inline void fixture_model(Model *model, const Fixture *f, bool recompute)
+{
+    fixture_model_with(model, f, recompute, NULL);
 }
 
 static inline float *expected_values(const Fixture *f, const char *name, int64_t *count)
@@ -127,6 +136,49 @@ static inline float *expected_values(const Fixture *f, const char *name, int64_t
     assert_non_null(x);
     assert_ok(weights_read(t, 0, *count, x));
     return x;
+}
+
+// One pass over the fixture's micro-batches; the loss.
+static inline double fixture_step(Model *m, const Fixture *f)
+{
+    int64_t trained = 0;
+    LossSum sum = {.finite = true};
+    for (int pass = 0; pass < 2; pass++) // first the number of trained tokens, then the gradients
+        for (size_t i = 0; i < json_array_size(f->micro_batches); i++) {
+            Batch *b = batch_of(f, json_array_get(f->micro_batches, i));
+            if (pass == 0) {
+                trained += b->ragged.trained;
+            } else {
+                assert_ok(model_forward(m, &b->ragged));
+                assert_ok(model_loss(m, &b->ragged, 1.0 / (double)trained, &sum));
+                assert_ok(model_backward(m, &b->ragged));
+            }
+            free(b);
+        }
+    assert_int_equal(sum.tokens, trained);
+    return loss_mean(&sum);
+}
+
+// Every gradient, within 1e-4 of its norm.
+static inline void fixture_gradients_agree(Model *m, const Fixture *f, const char *name)
+{
+    double worst = 0;
+    float *gradients = gradients_of(m);
+    for (int64_t i = 0; i < m->parameters.count; i++) {
+        const Parameter *p = &m->parameters.list[i];
+        char key[120];
+        int64_t count;
+        snprintf(key, sizeof key, "grad.%s", p->name);
+        float *expected = expected_values(f, key, &count);
+        assert_int_equal(count, parameter_elements(p));
+        double error = relative_norm(gradients + p->offset, expected, count);
+        if (!(error <= 1e-4))
+            fail_msg("%s: the gradient of %s is off by %.2e of its norm", name, p->name, error);
+        worst = error > worst ? error : worst;
+        free(expected);
+    }
+    free(gradients);
+    print_message("%s: gradients differ by %.1e of their norm at most\n", name, worst);
 }
 
 #endif

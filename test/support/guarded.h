@@ -61,6 +61,7 @@ GUARDED(embedding_backward, (Stream * s, float *d, Tensor dy, const int32_t *i, 
 GUARDED(rows_gather, (Stream * s, Tensor y, Tensor x, const int32_t *r), (s, y, x, r))
 GUARDED(rows_scatter, (Stream * s, Tensor dx, Tensor dy, const int32_t *r), (s, dx, dy, r))
 GUARDED(rows_fill, (Stream * s, Tensor y, Tensor r), (s, y, r))
+GUARDED(rows_scale, (Stream * s, Tensor y, float f), (s, y, f))
 GUARDED(rows_sum, (Stream * s, float *d, float *p, Tensor dy), (s, d, p, dy))
 GUARDED(rmsnorm_forward, (Stream * s, Tensor y, Tensor u, float *r, Tensor x, Tensor z, Tensor w, float e),
         (s, y, u, r, x, z, w, e))
@@ -135,7 +136,8 @@ static inline Kernels guarded_kernels(void)
     k.download_widened = guarded_download_widened;
 #define USE(operation) k.operation = guarded_##operation
     USE(upload), USE(zero), USE(accumulate), USE(embedding_forward), USE(embedding_backward), USE(rows_gather);
-    USE(rows_scatter), USE(rows_fill), USE(rows_sum), USE(rmsnorm_forward), USE(rmsnorm_backward), USE(rope_table);
+    USE(rows_scatter), USE(rows_fill), USE(rows_sum), USE(rows_scale), USE(rmsnorm_forward), USE(rmsnorm_backward),
+        USE(rope_table);
     USE(qk_norm_rope_forward), USE(qk_norm_rope_backward), USE(matmul_forward), USE(matmul_backward_input);
     USE(matmul_backward_weight), USE(attention_forward), USE(attention_backward), USE(swiglu_forward),
         USE(swiglu_backward), USE(matmul_swiglu_forward);

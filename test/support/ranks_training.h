@@ -24,6 +24,7 @@ typedef struct Trained {
 typedef struct Training {
     ModelConfig config;
     bool recompute, bf16_moments, weights, once; // weights, once: of a Division
+    Adapters adapters;                           // rank 0: the model's own weights learn
     int steps, micro_batches;
     int documents, lengths; // a micro-batch has 1 to `documents`, each of 5 to 4 + `lengths` tokens
     const Kernels *(*kernels)(int rank);
@@ -80,6 +81,7 @@ static inline bool train_on_ranks(Communicator *ranks, void *context)
                           .positions = 64,
                           .training = true,
                           .recompute = t->recompute,
+                          .adapters = t->adapters,
                           .division = {ranks->rank, ranks->size, t->weights, t->once}};
     Model model;
     Sharded sharded;
@@ -87,7 +89,8 @@ static inline bool train_on_ranks(Communicator *ranks, void *context)
         .beta1 = 0.9, .beta2 = 0.99, .epsilon = 1e-8, .weight_decay = 0.1, .bf16_moments = t->bf16_moments, .seed = 5};
     const Kernels *kernels = t->kernels(ranks->rank);
     TRY(kernels != NULL && model_open(&model, &t->config, &limits, kernels, false) && model_initialise(&model, 3) &&
-        sharded_open(&sharded, &model, ranks) && optimizer_open(&optimizer, &model, false));
+        (t->adapters.rank == 0 || model_begin_adapters(&model, 4)) && sharded_open(&sharded, &model, ranks) &&
+        optimizer_open(&optimizer, &model, false));
     memcpy(end->between, ranks->between, sizeof end->between);
     for (int step = 0; step < t->steps; step++)
         TRY(training_step(t, &model, &sharded, &optimizer, step, &end->norms[step]));

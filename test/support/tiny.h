@@ -54,13 +54,13 @@ static inline void tiny_add(TinyBatch *b, uint32_t number, int32_t length)
 // The biases of a new model are zero; a trained one's are not.
 static inline void tiny_draw_biases(Model *m)
 {
-    for (int64_t i = 0; i < m->parameters.count; i++) {
-        const Parameter *p = &m->parameters.list[i];
+    for (int64_t i = 0; i < model_own(m)->count; i++) {
+        const Parameter *p = &model_own(m)->list[i];
         int64_t count = parameter_elements(p);
         if (p->matrix || p->initial != 0)
             continue;
         float *bias = random_floats(count, (uint32_t)i);
-        model_write_weights(m, p->offset, count, bias);
+        model_write_own(m, p->offset, count, bias);
         free(bias);
     }
 }

@@ -83,6 +83,7 @@ static void rows_and_embedding(Case *c)
     c->k->rows_gather(NULL, made_tensor(c, T, C), table, ids);
     c->k->rows_sum(NULL, made(c, C), scratch(), input_columns(c, T, C));
     c->k->rows_fill(NULL, made_columns(c, T, C), dense(table.data, 1, C));
+    c->k->rows_scale(NULL, made_columns(c, T, C), 1.7f);
     c->k->accumulate(NULL, y.data, dy.data, T * C);
     c->k->square_sums(NULL, made(c, ceil_divide(T * C, SQUARES_BLOCK)), dy.data, T * C);
     for (int64_t t = 0; t < T; t++)
@@ -105,6 +106,7 @@ static void norms(Case *c)
     float *rstd = made(c, T);
     c->k->rmsnorm_forward(NULL, made_tensor(c, T, C), sum, rstd, x, drawn(c, 0, 1) ? residual : none, weight, 1e-6f);
     c->k->rmsnorm_backward(NULL, dx, made(c, C), scratch(), dy, drawn(c, 0, 1) ? dx : none, x, weight, rstd);
+    c->k->rmsnorm_backward(NULL, made_tensor(c, T, C), NULL, NULL, dy, none, x, weight, rstd);
 }
 
 static void heads(Case *c)
@@ -120,6 +122,8 @@ static void heads(Case *c)
     c->k->qk_norm_rope_forward(NULL, y, rstd, x, q_norm, k_norm, cosine, sine, positions, &a, 1e-6f);
     c->k->qk_norm_rope_backward(NULL, d, made(c, D), made(c, D), scratch(), drawn(c, 0, 1) ? d : y, x, q_norm, k_norm,
                                 rstd, cosine, sine, positions, &a);
+    c->k->qk_norm_rope_backward(NULL, made_columns(c, T, all * D), NULL, NULL, NULL, y, x, q_norm, k_norm, rstd, cosine,
+                                sine, positions, &a);
     if (norm)
         return;
     Tensor in_place = made_columns(c, T, (all + Hkv) * D);
@@ -263,6 +267,8 @@ static void head(Case *c)
                         drawn(c, 0, 1) ? dentropy : NULL, workspace);
     c->k->head_forward_backward(NULL, made(c, N), made(c, N), made(c, N), made_tensor(c, N, C), made(c, V * C), x, w,
                                 targets, n_live, dlogprob, workspace);
+    c->k->head_backward(NULL, made_tensor(c, N, C), NULL, x, w, targets, temperature, n_live, logsumexp, entropy,
+                        dlogprob, NULL, workspace);
     c->k->release(workspace);
 }
 

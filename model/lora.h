@@ -1,0 +1,22 @@
+// Adapters as set by options: one group for train_sft and train_rl.
+#ifndef MODEL_LORA_H
+#define MODEL_LORA_H
+
+#include "model/adapters.h"
+#include "options/options.h"
+
+// clang-format off
+#define LORA_ROWS(ROW, IN) \
+    ROW(IN, lora,         integer, "0",   ">= 0 and <= 4096", lora, IDENTITY, "rank of adapters that learn while the weights lie still; 0: the weights learn") \
+    ROW(IN, lora_alpha,   number,  "0",   ">= 0",             lora, IDENTITY, "an adapter adds alpha/rank times what it makes; 0: twice the rank") \
+    ROW(IN, lora_targets, text,    "all", "",                 lora, IDENTITY, "matrices that have one: all, or some of q,k,v,o,gate,up,down")
+// clang-format on
+OPTION_GROUP(LoraOptions, LORA_ROWS)
+
+// Refused: a name that is no matrix, or is there twice; settings of adapters without --lora; adapters for a model whose
+// weights are new.
+bool lora_check(const LoraOptions *options, bool anew);
+
+Adapters lora_adapters(const LoraOptions *options); // of options that were checked; rank 0: none
+
+#endif
