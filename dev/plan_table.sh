@@ -27,7 +27,7 @@ plan() { # sft|rl SIZE DATA [options]: DATA is of train_sft
     cp "lab/bench/qwen3-$2.json" "$model/config.json"
     shift 3
     case $program in
-    sft) "$programs/train_sft" --init "$model/config.json" --data "$data" --out "$folder/out" --plan "$@" ;;
+    sft) "$programs/train_sft" --model "$model" --data "$data" --out "$folder/out" --plan "$@" ;;
     rl) "$programs/train_rl" --model "$model" "${tokenizer[@]}" --data "$folder/data/rl" --out "$folder/out" --plan "$@" ;;
     esac
 }
@@ -36,6 +36,8 @@ plan() { # sft|rl SIZE DATA [options]: DATA is of train_sft
 methods=(
     "SFT|sft|"
     "GRPO|rl|"
+    "SFT, LoRA|sft|--lora 16"
+    "GRPO, LoRA|rl|--lora 16"
 )
 columns=(24G 48G 80G 141G)
 

@@ -53,8 +53,7 @@ static bool name(Parameter *p, const Parameter *of, const char *part)
 {
     static const char ENDING[] = ".weight";
     size_t stem = strlen(of->name) - (sizeof ENDING - 1);
-    int length =
-        snprintf(p->name, sizeof p->name, "base_model.model.%.*s.%s.weight", (int)stem, of->name, part);
+    int length = snprintf(p->name, sizeof p->name, "base_model.model.%.*s.%s.weight", (int)stem, of->name, part);
     return length < (int)sizeof p->name || fail("%s: the name is too long", of->name);
 }
 
@@ -66,8 +65,7 @@ static bool place_site(Parameters *all, const Adapters *adapters, const Paramete
             LayerTensor which = (LayerTensor)i;
             if (!adapters->on[which])
                 continue;
-            const Parameter *of = parameter_of_layer(frozen, layer, which),
-                            *a = adapter_a(all, layer, which);
+            const Parameter *of = parameter_of_layer(frozen, layer, which), *a = adapter_a(all, layer, which);
             Parameter *p = &all->list[a - all->list + (b ? adapters_at(adapters, site) : 0)];
             TRY(name(p, of, b ? "lora_B" : "lora_A") &&
                 parameter_place(all, p, b ? of->rows : adapters->rank, b ? adapters->rank : of->columns, true));

@@ -19,12 +19,12 @@ static json_t *alpha_of(const Adapters *adapters)
 static bool write_config(const Adapters *adapters, const char *base, const char *folder)
 {
     char *path = path_join(folder, CONFIG);
-    json_t *root = json_pack("{s:s, s:s, s:s, s:b, s:b, s:b, s:o, s:f, s:n, s:s, s:I, s:o, s:s, s:b, s:b}",
-                             "base_model_name_or_path", base, "bias", "none", "peft_type", "LORA", "fan_in_fan_out",
-                             false, "inference_mode", true, "init_lora_weights", true, "lora_alpha", alpha_of(adapters),
-                             "lora_dropout", 0.0, "modules_to_save", "task_type", "CAUSAL_LM", "r",
-                             (json_int_t)adapters->rank, "target_modules", adapter_targets_json(adapters), "revision", "main",
-                             "use_dora", false, "use_rslora", false);
+    json_t *root =
+        json_pack("{s:s, s:s, s:s, s:b, s:b, s:b, s:o, s:f, s:n, s:s, s:I, s:o, s:s, s:b, s:b}",
+                  "base_model_name_or_path", base, "bias", "none", "peft_type", "LORA", "fan_in_fan_out", false,
+                  "inference_mode", true, "init_lora_weights", true, "lora_alpha", alpha_of(adapters), "lora_dropout",
+                  0.0, "modules_to_save", "task_type", "CAUSAL_LM", "r", (json_int_t)adapters->rank, "target_modules",
+                  adapter_targets_json(adapters), "revision", "main", "use_dora", false, "use_rslora", false);
     bool ok = path != NULL && (root != NULL || fail("no memory for an %s", CONFIG)) && json_write_atomic(path, root);
     json_decref(root);
     free(path);

@@ -4,6 +4,7 @@
 #ifndef TEST_CUDA_CALL_H
 #define TEST_CUDA_CALL_H
 
+#include "model/adapters.h"
 #include "test/cuda/approx.h"
 
 // Arrays in the memory of a table's device, given back at the end of their test.
@@ -42,6 +43,9 @@ class Memory
     const Kernels *kernels;
     std::vector<Piece> pieces;
 };
+
+// Adapters of every matrix, for a model of the tests; rank 0: none.
+Adapters adapters_everywhere(int64_t rank);
 
 Matrix embedding_forward(const Kernels *k, const Matrix &table, const Integers &ids);
 Floats embedding_backward(const Kernels *k, const Floats &before, const Matrix &dy, const Integers &ids);

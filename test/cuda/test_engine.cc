@@ -53,7 +53,7 @@ class Generator
     Model model = {};
     Engine *engine = NULL;
 
-    explicit Generator(const CacheLimits &cache)
+    explicit Generator(const CacheLimits &cache, int64_t rank = 0) // of adapters
     {
         ModelConfig c = {};
         c.layers = 2, c.width = 64, c.heads = 4, c.kv_heads = 2, c.head_width = 64, c.feed_forward = 96,
@@ -62,8 +62,11 @@ class Generator
         ModelLimits limits = {};
         limits.tokens = settings.gpu ? 4096 : 700, limits.rows = settings.gpu ? 2048 : 200, limits.sequences = 64;
         limits.positions = cache.positions;
-        limits.cache = cache;
+        limits.cache = cache, limits.adapters = adapters_everywhere(rank);
         ok(model_open(&model, &c, &limits, settings.cuda, false) && model_initialise(&model, 7));
+        if (rank > 0)
+            model_write_weights(&model, 0, model.parameters.elements,
+                                random_matrix(1, model.parameters.elements, 8, 0.2f).x.data());
         engine = engine_open(&model, LIVE);
         ok(engine != NULL);
     }
@@ -192,7 +195,7 @@ static void what_is_recorded_is_what_training_computes()
 }
 
 // Several passes that only decode, some behind one prompt: most of them are graphs where the table has graphs.
-static void decoding_runs_as_a_graph()
+static void check_graphs(int64_t rank)
 {
     std::vector<Pending> all = requests();
     all.resize(7);
@@ -203,13 +206,16 @@ static void decoding_runs_as_a_graph()
     }
     all[0].prompt = random_integers(140, 499, LIVE);
     all[0].request.samples = 3;
-    Generator g(limits_of(200, 9, 40));
+    Generator g(limits_of(200, 9, 40), rank);
     std::vector<Answer> answers = g.run(all);
     g.check_all(answers);
     EngineStatistics s = engine_statistics(g.engine);
     if (settings.cuda->graph_begin != NULL && s.graph_passes < 8)
         failed("%d of %d passes were graphs", (int)s.graph_passes, (int)s.passes);
 }
+
+static void decoding_runs_as_a_graph() { check_graphs(0); }
+static void decoding_with_adapters_runs_as_a_graph() { check_graphs(8); }
 
 // Candidates fall, and none of them is less likely than a token that is not among them; the token's own is exact.
 static void check_candidates(const Answer &a, size_t wanted)
@@ -266,4 +272,5 @@ static void prompts_are_scored_as_training_computes_them()
 extern const Tests engine_tests;
 const Tests engine_tests = {{"engine_records_what_training_computes", what_is_recorded_is_what_training_computes},
                             {"engine_scores_prompts", prompts_are_scored_as_training_computes_them},
-                            {"engine_decodes_as_a_graph", decoding_runs_as_a_graph}};
+                            {"engine_decodes_as_a_graph", decoding_runs_as_a_graph},
+                            {"engine_decodes_with_adapters_as_a_graph", decoding_with_adapters_runs_as_a_graph}};

@@ -77,9 +77,11 @@ static void ok(bool success)
 struct Kind {
     ModelFamily family;
     bool tied;
+    int64_t rank; // of adapters; 0: its own weights learn
 };
 
-static const Kind KINDS[] = {{QWEN3, true}, {QWEN3, false}, {QWEN2, false}};
+static const Kind KINDS[] = {{QWEN3, true, 0}, {QWEN3, false, 0}, {QWEN2, false, 0}, {QWEN2, false, 8}};
+static const Kind ADAPTED = {QWEN3, true, 16};
 
 class Tiny
 {
@@ -98,10 +100,15 @@ class Tiny
         c.family = kind.family, c.tied = kind.tied;
         ModelLimits limits = {};
         limits.tokens = limits.rows = 600, limits.sequences = 8, limits.positions = 512, limits.training = true;
-        limits.recompute = recompute;
+        limits.recompute = recompute, limits.adapters = adapters_everywhere(kind.rank);
         ok(model_open(&model, &c, &limits, kernels, false) && model_initialise(&model, 7));
-        Matrix begin = rounded(1, elements(), with_biases(weights()));
-        model_write_weights(&model, 0, elements(), begin.x.data());
+        const Parameters *own = model_own(&model);
+        Floats drawn((size_t)own->elements);
+        ok(model_read_own(&model, 0, own->elements, drawn.data()));
+        Matrix begin = rounded(1, own->elements, with_biases(own, drawn));
+        model_write_own(&model, 0, own->elements, begin.x.data());
+        if (kind.rank > 0)
+            model_write_weights(&model, 0, elements(), random_matrix(1, elements(), 8, 0.2f).x.data());
         ok(gradients_clear(&model));
     }
     ~Tiny()
@@ -112,10 +119,10 @@ class Tiny
     Tiny(const Tiny &) = delete;
     Tiny &operator=(const Tiny &) = delete;
 
-    Floats with_biases(Floats x) const
+    static Floats with_biases(const Parameters *own, Floats x)
     {
-        for (int64_t i = 0; i < model.parameters.count; i++) {
-            const Parameter &p = model.parameters.list[i];
+        for (int64_t i = 0; i < own->count; i++) {
+            const Parameter &p = own->list[i];
             if (p.matrix || p.initial != 0)
                 continue;
             Floats bias = random_floats(parameter_elements(&p), (uint32_t)i);
@@ -354,7 +361,8 @@ static void a_librarys_products_change_no_bit()
         return;
     setenv("DEREASON_CACHE", "off", 1);
     for (bool recompute : {false, true}) {
-        Tiny ours(settings.cuda, KINDS[0], recompute), theirs(settings.cuda, KINDS[0], recompute);
+        Kind kind = recompute ? ADAPTED : KINDS[0];
+        Tiny ours(settings.cuda, kind, recompute), theirs(settings.cuda, kind, recompute);
         asked = {theirs.model.gradients, theirs.model.gradients + theirs.elements(), 0, 0};
         std::vector<Floats> gradients;
         for (size_t count : {4, 1}) {

@@ -133,8 +133,8 @@ static void adapters_agree(const Tuned *t, const char *folder)
     for (int64_t i = 0; i < t->model.parameters.count; i++) {
         const Parameter *p = &t->model.parameters.list[i];
         const WeightTensor *tensor = weights_find(written, p->name);
-        assert_true(tensor != NULL && tensor->type == WEIGHT_F32 && tensor->rank == 2 &&
-                    tensor->shape[0] == p->rows && tensor->shape[1] == p->columns);
+        assert_true(tensor != NULL && tensor->type == WEIGHT_F32 && tensor->rank == 2 && tensor->shape[0] == p->rows &&
+                    tensor->shape[1] == p->columns);
         float *host = allocate((size_t)tensor->elements, sizeof *host);
         assert_ok(weights_read(tensor, 0, tensor->elements, host));
         assert_memory_equal(host, ours + p->offset, (size_t)tensor->elements * sizeof *host);

@@ -205,7 +205,8 @@ static void memory_is_that_of_the_weights_and_little_more(void **state)
     assert_int_equal(model_own(&m)->elements, full.parameters.elements);
     double state_bytes = (double)m.state.bytes + (double)o.state.bytes,
            wanted = 2 * (double)full.parameters.elements + 18 * (double)expected;
-    assert_true(state_bytes >= wanted && state_bytes <= 1.001 * wanted); // sums of blocks, and what arrays are rounded to
+    assert_true(state_bytes >= wanted &&
+                state_bytes <= 1.001 * wanted); // sums of blocks, and what arrays are rounded to
     double head = 4.0 * (double)(config.vocabulary * C);
     assert_true((double)full.activations.bytes - (double)m.activations.bytes > 0.9 * head);
     optimizer_close(&o);
@@ -218,10 +219,11 @@ static void what_makes_no_sense_is_refused(void **state)
     static const struct {
         LoraOptions o;
         const char *why;
-    } CASES[] = {{{16, 0, "q,x"}, "\"x\" is no matrix of a layer"},   {{16, 0, ""}, "\"\" is no matrix of a layer"},
-                 {{16, 0, "q,"}, "\"\" is no matrix of a layer"},      {{16, 0, "q,v,q"}, "q is there twice"},
-                 {{16, 0, "q_proj"}, "\"q_proj\" is no matrix"},       {{0, 8, "all"}, "--lora-alpha: there are no adapters"},
-                 {{0, 0, "q"}, "--lora-targets: there are no adapters"}};
+    } CASES[] = {
+        {{16, 0, "q,x"}, "\"x\" is no matrix of a layer"},     {{16, 0, ""}, "\"\" is no matrix of a layer"},
+        {{16, 0, "q,"}, "\"\" is no matrix of a layer"},       {{16, 0, "q,v,q"}, "q is there twice"},
+        {{16, 0, "q_proj"}, "\"q_proj\" is no matrix"},        {{0, 8, "all"}, "--lora-alpha: there are no adapters"},
+        {{0, 0, "q"}, "--lora-targets: there are no adapters"}};
     Model m;
     ModelConfig config;
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++)
