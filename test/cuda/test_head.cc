@@ -282,8 +282,18 @@ static void check_both(HeadCase c)
     check_same(name("logsumexp of both passes in one", h), both.output.logsumexp, forward.logsumexp);
     check_same(name("dx of both passes in one", h), both.gradients.dx, backward.dx);
     check_same(name("dweight of both passes in one", h), both.gradients.dweight, backward.dweight);
-    HeadGradients still = head_backward(settings.cuda, {}, h, forward.logsumexp, forward.entropy, dlogprob, NULL);
-    check_same(name("dx beside a weight that lies still", h), still.dx, backward.dx);
+}
+
+static void a_gradient_that_nobody_wants_is_left_out()
+{
+    HeadInput h = input_of({70, 64, 1100, 1090, 1, false, false});
+    Floats dlogprob = random_floats(70, 4), before = random_floats(1100 * 64, 6);
+    HeadBoth both = head_forward_backward(settings.cuda, before, h, dlogprob),
+             still = head_forward_backward(settings.cuda, {}, h, dlogprob);
+    HeadGradients alone =
+        head_backward(settings.cuda, {}, h, both.output.logsumexp, both.output.entropy, dlogprob, NULL);
+    check_same("dx beside a weight that lies still", still.gradients.dx, both.gradients.dx);
+    check_same("dx beside a weight that lies still, in two passes", alone.dx, both.gradients.dx);
 }
 
 static void both_passes_in_one_have_the_bits_of_two()
@@ -324,4 +334,5 @@ const Tests head_tests = {{"head_forward_agrees_with_the_formulas", forward_agre
                           {"head_makes_no_nan_of_certainty", certainty_is_no_nan},
                           {"head_gradients_agree_with_the_formulas", gradients_agree_with_the_formulas},
                           {"head_has_the_same_bits_in_one_pass_as_in_two", both_passes_in_one_have_the_bits_of_two},
+                          {"head_leaves_out_a_gradient_that_nobody_wants", a_gradient_that_nobody_wants_is_left_out},
                           {"head_rows_of_a_second_block_are_as_alone", rows_of_the_second_block_are_as_they_are_alone}};
