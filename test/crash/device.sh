@@ -145,6 +145,10 @@ cuda_reinforces_on_policy() {
     diff -r "$work/rl/rollouts" "$work/rl-few/rollouts" >"$work/stderr" || failed "other batches give other responses"
     cmp "$work/rl/model/model.safetensors" "$work/rl-few/model/model.safetensors" || failed "other batches give other weights"
     proved "CUDA: two steps of reinforcement learning in bf16, every ratio of their first updates exactly 1"
+    wants 0 build/simt/race/train_rl "${common[@]}" --out "$work/rl-lora" --device cuda --lora 8 --kl-coef 0.1 --entropy-coef 0.1 --sequences 3 --pass-tokens 9 \
+        >"$work/stdout" 2>"$work/stderr"
+    [ "$(grep -c '"actor/kl_loss": 0, ' "$work/rl-lora/log.jsonl")" = 0 ] || failed "the second update of a step is at the reference"
+    proved "CUDA: adapters, whose base is the reference; every ratio of the first updates exactly 1"
     wants 0 build/simt/race/train_rl "${common[@]}" --out "$work/rl-kl" --device cuda --steps 1 --prompts-per-update 2 --kl-coef 0.1 \
         --judge-model "$work/begun" --judge-tokens 2 --judge-asks unequal >"$work/stdout" 2>"$work/stderr"
     grep -q '"actor/kl_loss": 0, ' "$work/rl-kl/log.jsonl" || failed "the reference's log-probabilities are not the policy's at the start"
