@@ -91,8 +91,8 @@ OPERATION(void, embedding_backward, (Stream *s, float *dtable, Tensor dy, const 
 // scale: y = factor · y, for what an adapter adds.
 // Every sum over rows here and in the norms: chains of NORM_ROWS rows, then chains of NORM_GROUPS of these, then one
 // chain of those, all ascending from zero; that is added once.
-// y, dy (T, N), of fill, sum and scale columns of wider ones too; row (1, N); drow (N); partial (ceil(T / NORM_ROWS), N),
-// which is partial_floats(T, N), is scratch.
+// y, dy (T, N), of fill, sum and scale columns of wider ones too; row (1, N); drow (N); partial (ceil(T / NORM_ROWS),
+// N), which is partial_floats(T, N), is scratch.
 
 OPERATION(void, rows_gather, (Stream *s, Tensor y, Tensor x, const int32_t *rows), (s, y, x, rows))
 OPERATION(void, rows_scatter, (Stream *s, Tensor dx, Tensor dy, const int32_t *rows), (s, dx, dy, rows))

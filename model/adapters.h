@@ -2,7 +2,8 @@
 // A (rank, in) and B (out, rank) learn, so that the matrix acts as W + scale·B·A. It is never added up while the model
 // is in use. In every pass, training, scoring and sampling alike, what W makes of x is rounded, and then
 //
-//   h = x·Aᵀ, rounded;   h = scale·h, rounded (a scale of 1: as it is);   y = y + h·Bᵀ, one finished chain added, rounded
+//   h = x·Aᵀ, rounded;   h = scale·h, rounded (a scale of 1: as it is)
+//   y = y + h·Bᵀ, one finished chain, added and rounded
 //
 // Here are the adapters' tensors, which take the place of the model's own as what is trained: the optimizer,
 // checkpoints and ranks see them alone. Names are PEFT's. The passes are in adapted.c; from options: lora.h.

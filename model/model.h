@@ -124,9 +124,9 @@ bool model_open(Model *model, const ModelConfig *config, const ModelLimits *limi
                 bool plan_only);
 void model_close(Model *model);
 
-// The model's own tensors, whether they learn or lie still, and elements first .. first+count-1 of them: model_write_own
-// sets them from fp32 in host memory, model_read_own gets them back. On several ranks, of tensors that learn, as
-// model_write_weights and model_read_weights below.
+// The model's own tensors, whether they learn or lie still, and elements first .. first+count-1 of them:
+// model_write_own sets them from fp32 in host memory, model_read_own gets them back. On several ranks, of tensors that
+// learn, as model_write_weights and model_read_weights below.
 const Parameters *model_own(const Model *model);
 void model_write_own(Model *model, int64_t first, int64_t count, const float *host);
 bool model_read_own(const Model *model, int64_t first, int64_t count, float *host);

@@ -154,8 +154,8 @@ bool run_forward(Model *model, const Pass *pass);
 // Runs layer `layer` from its input up to the MLP's output, which is written to a->branch.
 void layer_forward(Model *model, const Pass *pass, int64_t layer);
 
-// ---- adapted.c: of a site of a layer, where it has adapters: to y, which the model's own matrices have made of x, what
-// the adapters make of it; their gradients from dy, and to dx what comes back through them.
+// ---- adapted.c: of a site of a layer, where it has adapters: to y, which the model's own matrices have made of x,
+// what the adapters make of it; their gradients from dy, and to dx what comes back through them.
 
 bool adapters_add_to(const Model *model, AdapterSite site); // whether there are any, and they are not left out
 void adapters_forward(const Model *model, const LayerActivations *l, int64_t layer, AdapterSite site, Tensor y,

@@ -1,7 +1,7 @@
 // Which rank owns which elements of a model's state: gradient sums, moments, master weights (ZeRO-2: Rajbhandari et al.
 // 2020, section 5.2). Parameters come in units, as they are finished going back: the embedding, each layer, the final
-// norm with the head; of adapters the two outer units are empty. Every unit is divided among all ranks at edges of SQUARES_BLOCK elements of its tensors, so that
-// block sums have one owner. One rank owns all.
+// norm with the head; of adapters the two outer units are empty. Every unit is divided among all ranks at edges of
+// SQUARES_BLOCK elements of its tensors, so that block sums have one owner. One rank owns all.
 #ifndef MODEL_SHARDING_H
 #define MODEL_SHARDING_H
 

@@ -1,5 +1,6 @@
-// A model's weights with its adapters added up, W + scale·(B·A), as fp32 numbers: one chain over the rank, scaled, added
-// to W. Where both come from is the caller's: a model in memory, or a checkpoint and the folder that it began from.
+// A model's weights with its adapters added up, W + scale·(B·A), as fp32 numbers: one chain over the rank, scaled,
+// added to W. Where both come from is the caller's: a model in memory, or a checkpoint and the folder that it began
+// from.
 #ifndef PRETRAINED_MERGE_H
 #define PRETRAINED_MERGE_H
 

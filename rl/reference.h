@@ -1,5 +1,5 @@
-// The reference model: a second set of weights that does not learn; where the policy learns adapters for the same model,
-// the policy itself without them. It is kept near the reference by the KL between their log-probabilities.
+// The reference model: a second set of weights that does not learn; where the policy learns adapters for the same
+// model, the policy itself without them. It is kept near the reference by the KL between their log-probabilities.
 #ifndef RL_REFERENCE_H
 #define RL_REFERENCE_H
 

@@ -113,8 +113,8 @@ static void gradient_rows(Stream *s, const Chunk &chunk, element *dlogits, const
     launch(s, grid, HEAD_THREADS, 0, gradient_row, dlogits, chunk, g);
 }
 
-// From a block's gradients to its rows of dx and its part of dweight (NULL: none). Both products read the rounded gradients: dx one
-// chain over the live columns, dweight one over the block's rows.
+// From a block's gradients to its rows of dx and its part of dweight (NULL: none). Both products read the rounded
+// gradients: dx one chain over the live columns, dweight one over the block's rows.
 static void block_products(Stream *s, const element *dlogits, Tensor dx, float *dweight, Tensor x, int64_t n, Tensor w,
                            int64_t live)
 {

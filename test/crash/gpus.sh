@@ -48,6 +48,14 @@ every_number_of_gpus_has_the_bits_of_one() {
     rm -rf "$out"
 }
 
+adapters_too() {
+    local gpus adapted=(--model "$calm" "${recipe[@]:2}" --lora 8 --export-dtype fp32)
+    for gpus in 1 2 4; do
+        wants 0 "$simt" "${adapted[@]}" --gpus $gpus --out "$work/lora$gpus" >"$work/stdout" 2>"$work/stderr"
+        same_run "$work/lora1" "$work/lora$gpus" "$gpus GPUs with adapters have the bits of one"
+    done
+}
+
 fp32_too_and_what_is_exported_in_fp32() {
     local -x DEREASON_CUDA=fp32
     wants 0 on_gpus --device cuda --export-dtype fp32 --out "$work/parity"
@@ -191,6 +199,7 @@ what_does_not_fit_is_refused() {
 every_number_of_gpus_has_the_bits_of_one
 fp32_too_and_what_is_exported_in_fp32
 memory_travels_as_it_can
+[ "$mode" = short ] || adapters_too
 [ "$mode" = short ] || a_run_goes_on_with_another_number_of_gpus state
 a_run_goes_on_with_another_number_of_gpus weights
 reinforcement_and_answers_too

@@ -153,15 +153,6 @@ Integers Memory::read(const int32_t *x, int64_t count)
     return host;
 }
 
-Adapters adapters_everywhere(int64_t rank)
-{
-    Adapters a = {};
-    a.rank = rank, a.scale = 1.5;
-    for (int i = 0; i < LAYER_TENSORS; i++)
-        a.on[i] = rank > 0 && adapter_target((LayerTensor)i) != NULL;
-    return a;
-}
-
 // ---- rows
 
 // Of an even number of rows as columns of a wider array

@@ -45,7 +45,14 @@ class Memory
 };
 
 // Adapters of every matrix, for a model of the tests; rank 0: none.
-Adapters adapters_everywhere(int64_t rank);
+inline Adapters adapters_everywhere(int64_t rank)
+{
+    Adapters a = {};
+    a.rank = rank, a.scale = 1.5;
+    for (int i = 0; i < LAYER_TENSORS; i++)
+        a.on[i] = rank > 0 && adapter_target((LayerTensor)i) != NULL;
+    return a;
+}
 
 Matrix embedding_forward(const Kernels *k, const Matrix &table, const Integers &ids);
 Floats embedding_backward(const Kernels *k, const Floats &before, const Matrix &dy, const Integers &ids);

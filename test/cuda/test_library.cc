@@ -283,8 +283,8 @@ static void a_weights_chains_end_in_zeros_where_there_is_room()
     close_library();
 }
 
-// As a gradient of keys lies beside those of queries and values: what is cleared below the tokens ends where the last of
-// the columns does, and not a row's length further on, where another array may begin.
+// As a gradient of keys lies beside those of queries and values: what is cleared below the tokens ends where the last
+// of the columns does, and not a row's length further on, where another array may begin.
 static void zeros_of_columns_of_a_wider_array_end_with_them()
 {
     if (!is_there())
