@@ -5,14 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-// A site of a layer, as passes read it.
+// A site of a layer: its matrices that have adapters, and which columns of what the site makes are theirs.
 typedef struct Site {
     int count;
-    Tensor a; // (count·rank, in)
+    Tensor a; // (count·rank, in) of all of them
     struct {
-        Tensor b;         // (out, rank)
-        int64_t from, to; // columns of what the site's matrices make
-        const Parameter *a, *of_b;
+        const Parameter *a, *b; // (rank, in), (out, rank)
+        int64_t from, to;
     } of[SITE_MATRICES];
 } Site;
 
@@ -20,24 +19,21 @@ static Site site_of_layer(const Model *m, int64_t layer, AdapterSite site)
 {
     const Adapters *adapters = &m->limits.adapters;
     Site s = {0};
-    int64_t from = 0, to;
-    for (int i = (int)site_first(site); i <= (int)site_last(site); i++, from = to) {
+    int64_t from = 0;
+    for (int i = (int)site_first(site); i <= (int)site_last(site); i++) {
         LayerTensor which = (LayerTensor)i;
+        int64_t rows = parameter_of_layer(&m->frozen, layer, which)->rows;
         const Parameter *a = adapter_a(&m->parameters, layer, which);
-        to = from + parameter_of_layer(&m->frozen, layer, which)->rows;
-        if (a == NULL)
-            continue;
-        const Parameter *b = adapter_b(&m->parameters, adapters, layer, which);
-        if (s.count == 0)
-            s.a = weight_tensor(m, a);
-        else
-            s.a.rows += a->rows;
-        s.of[s.count].b = weight_tensor(m, b);
-        s.of[s.count].from = from;
-        s.of[s.count].to = to;
-        s.of[s.count].a = a;
-        s.of[s.count++].of_b = b;
+        if (a != NULL) {
+            s.of[s.count].a = a;
+            s.of[s.count].b = adapter_b(&m->parameters, adapters, layer, which);
+            s.of[s.count].from = from;
+            s.of[s.count++].to = from + rows;
+        }
+        from += rows;
     }
+    s.a = weight_tensor(m, s.of[0].a);
+    s.a.rows *= s.count;
     return s;
 }
 
@@ -69,7 +65,7 @@ void adapters_forward(const Model *m, const LayerActivations *l, int64_t layer, 
     scale(m, low);
     for (int i = 0; i < s.count; i++)
         k->matmul_forward(NULL, columns_of(y, s.of[i].from, s.of[i].to, k->activation_size), share_of(m, low, i),
-                          s.of[i].b, true);
+                          weight_tensor(m, s.of[i].b), true);
 }
 
 void adapters_backward(const Model *m, const LayerActivations *l, int64_t layer, AdapterSite site, Tensor dx, Tensor dy,
@@ -83,8 +79,8 @@ void adapters_backward(const Model *m, const LayerActivations *l, int64_t layer,
     Tensor low = tensor(l->low[site], x.rows, s.a.rows), dlow = tensor(m->a.dlow, x.rows, s.a.rows);
     for (int i = 0; i < s.count; i++) {
         Tensor dy_of = columns_of(dy, s.of[i].from, s.of[i].to, k->activation_size);
-        k->matmul_backward_weight(NULL, gradient_at(m, s.of[i].of_b, layer), dy_of, share_of(m, low, i), room);
-        k->matmul_backward_input(NULL, share_of(m, dlow, i), dy_of, s.of[i].b, false);
+        k->matmul_backward_weight(NULL, gradient_at(m, s.of[i].b, layer), dy_of, share_of(m, low, i), room);
+        k->matmul_backward_input(NULL, share_of(m, dlow, i), dy_of, weight_tensor(m, s.of[i].b), false);
     }
     scale(m, dlow);
     k->matmul_backward_weight(NULL, gradient_at(m, s.of[0].a, layer), dlow, x, room);
