@@ -13,7 +13,8 @@ typedef bool BeforeRead(void *context, int64_t first, int64_t count);
 bool export_model(const Model *model, const char *tokenizer_folder, const char *template_name, const char *dtype,
                   const char *folder, BeforeRead *before, void *context);
 
-// checkpoint: OUT/checkpoints/step-N, with OUT/tokenizer beside it.
+// checkpoint: OUT/checkpoints/step-N, with OUT/tokenizer beside it. One of --lora needs the folder of its base, whose
+// weights are taken as they are there; a run on a GPU has had them rounded to bf16, which most folders are.
 bool export_checkpoint(const char *checkpoint, const char *dtype, const char *folder);
 
 #endif

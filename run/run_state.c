@@ -146,31 +146,39 @@ static bool ask_recipe(Run *run)
            (run_is_alone(run) || comm_same_json(run->ranks, run->recipe, "the state of a checkpoint"));
 }
 
-// What an export needs of them. NULL: there are none.
-static json_t *adapters_state(const Run *run)
+// What an export needs of adapters; *state is NULL where there are none.
+static bool adapters_state(json_t **state, const Run *run)
 {
-    char hash[32];
-    char *base = run->base == NULL ? NULL : realpath(run->base, NULL);
-    json_t *state = run->base == NULL ? NULL : adapters_to_json(&run->model->limits.adapters);
+    char hash[32], *base;
+    *state = NULL;
+    if (run->base == NULL)
+        return true;
+    TRY((*state = adapters_to_json(&run->model->limits.adapters)) != NULL);
     snprintf(hash, sizeof hash, "%016" PRIx64, run->base_hash);
-    if (state != NULL) {
-        json_object_set_new(state, "base", json_string(base != NULL ? base : run->base));
-        json_object_set_new(state, "base_hash", json_string(hash));
-    }
+    base = realpath(run->base, NULL);
+    bool ok = json_object_set_new(*state, "base", json_string(base != NULL ? base : run->base)) == 0 &&
+              json_object_set_new(*state, "base_hash", json_string(hash)) == 0;
     free(base);
-    return state;
+    if (!ok)
+        json_decref(*state);
+    return ok || fail("the base of the adapters has a name that is not UTF-8, or no memory is left");
 }
 
 json_t *run_state_scalars(Run *run)
 {
-    json_t *config = ask_recipe(run) ? config_to_json(&run->model->config, "float32") : NULL;
-    if (config == NULL)
+    json_t *adapters;
+    if (!ask_recipe(run) || !adapters_state(&adapters, run))
         return NULL;
-    json_t *state = json_pack(
-        "{s:I, s:I, s:I, s:O, s:o, s:s, s:o, s:O*, s:o*, s:O*, s:o*}", "step", (json_int_t)run->step, "optimizer_step",
-        (json_int_t)run->optimizer->step, "skipped", (json_int_t)run->skipped, "identity", run->identity, "config",
-        config, "template", run->template_name, "schedule", schedule_state(run), "recipe", run->recipe, "stop_when",
-        stopping_json(&run->stopping), "measured", run->measured.with, "adapters", adapters_state(run));
+    json_t *config = config_to_json(&run->model->config, "float32");
+    if (config == NULL) {
+        json_decref(adapters);
+        return NULL;
+    }
+    json_t *state = json_pack("{s:I, s:I, s:I, s:O, s:o, s:s, s:o, s:O*, s:o*, s:O*, s:o*}", "step",
+                              (json_int_t)run->step, "optimizer_step", (json_int_t)run->optimizer->step, "skipped",
+                              (json_int_t)run->skipped, "identity", run->identity, "config", config, "template",
+                              run->template_name, "schedule", schedule_state(run), "recipe", run->recipe, "stop_when",
+                              stopping_json(&run->stopping), "measured", run->measured.with, "adapters", adapters);
     if (state == NULL)
         fail("no memory for the state of a checkpoint");
     return state;
