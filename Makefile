@@ -154,8 +154,10 @@ setup-build:
 setup-test:
 	@dev/setup.sh test
 
+# `all` by itself: its programs are built by a make of their own
 test: setup-test
-	@$(MAKE) --no-print-directory -j$(JOBS) all $(FAULTS) $(addprefix $(B)/,$(HELPERS) $(BENCHES)) $$(test/run.sh released) $(addprefix $(B)/asan/,$(PROGRAMS) $(TOOLS) $(TESTS) $(FUZZERS)) \
+	@$(MAKE) --no-print-directory -j$(JOBS) all
+	@$(MAKE) --no-print-directory -j$(JOBS) $(FAULTS) $(addprefix $(B)/,$(HELPERS) $(BENCHES)) $$(test/run.sh released) $(addprefix $(B)/asan/,$(PROGRAMS) $(TOOLS) $(TESTS) $(FUZZERS)) \
 	    $(SIMT_TESTS)
 	@test/run.sh short
 test-long: test
@@ -165,7 +167,8 @@ demo: setup-build
 	@$(MAKE) --no-print-directory -j$(JOBS) all
 	@dev/demo/demo.sh
 bench: setup-build
-	@$(MAKE) --no-print-directory -j$(JOBS) all $(addprefix $(B)/,$(BENCHES))
+	@$(MAKE) --no-print-directory -j$(JOBS) all
+	@$(MAKE) --no-print-directory -j$(JOBS) $(addprefix $(B)/,$(BENCHES))
 	@lab/bench/run.sh
 
 docs: all
