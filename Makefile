@@ -12,9 +12,9 @@ ifeq ($(origin CC),default)
 CC      := gcc
 endif
 B       := build
-SMALL_LIBS := -ljansson -lpcre2-8 -lutf8proc -lxxhash -lprotobuf-c -lm
-# only programs that ask servers, compare answers or edit lines are linked with these
-SOME_LIBS := -Wl,--push-state,--as-needed -lcurl -lmpc -lmpfr -lgmp -ledit -Wl,--pop-state
+SMALL_LIBS := -ljansson -lpcre2-8 -lutf8proc -lxxhash -lprotobuf-c -lz -lm
+# only programs that ask servers, are asked, compare answers or edit lines are linked with these
+SOME_LIBS := -Wl,--push-state,--as-needed -lcurl -lmicrohttpd -lmpc -lmpfr -lgmp -ledit -Wl,--pop-state
 LIBS    := $(SMALL_LIBS) $(SOME_LIBS)
 WARN    := -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wno-unused-parameter
 # -g1: places in the source, which is what sanitizers and a backtrace tell; variables too would take half as long again to compile (EXTRA=-g)
@@ -29,7 +29,7 @@ VERSION := $(shell git describe --always --dirty --tags 2>/dev/null || echo unve
 $(shell mkdir -p $(B); echo '$(VERSION)' | cmp -s - $(B)/version.txt || echo '$(VERSION)' >$(B)/version.txt)
 
 ROOMS   := base system json html log options ranks tokenizer kernels safetensors checkpoint server answers answers/words answers/units answers/chemistry \
-           answers/formula answers/compare model sharded pretrained fit shards rows engine session asking chat serving data decontamination intake inspect difficulty judges pools run rl metrics view evaluation tasks figures benchmarks
+           answers/formula answers/compare model sharded pretrained fit shards rows live engine session asking chat serving data decontamination intake inspect difficulty judges pools run rl metrics view evaluation tasks figures benchmarks
 LIBRARY := $(wildcard $(addsuffix /*.c,$(ROOMS)))
 ARCH    := $(shell uname -m)
 ifeq ($(ARCH),x86_64)
@@ -89,7 +89,8 @@ $(1)/log/events.o: $(PROTOS:%.proto=$(B)/generated/%.pb-c.c)
 $(1)/tasks/tasks.o: $(wildcard tasks/*.task)
 $(1)/html/html_text.o: html/page.css html/page.js
 $(1)/figures/page_text.o: figures/page.css figures/page.js
-$(1)/view/view_text.o: view/view.css view/view.js
+$(1)/live/live_text.o: live/live.js
+$(1)/view/view_text.o: view/view.css view/view.js view/embedded.js
 $(1)/serving/page.o: serving/page.css serving/page.js
 $(1)/benchmarks/judging.o: benchmarks/equality.txt
 $(1)/base/version.o: CFLAGS += -DVERSION='"$(VERSION)"'
@@ -108,8 +109,6 @@ $(eval $(call BUILD,$(B)/asan,$(SANITIZE)))
 $(PROGRAMS): %: $(B)/%.o $(B)/libdereason.a $(CUDA_ARCHIVE)
 	@echo "  LINK  $@"
 	@$(CC) $(CFLAGS) -o $@ $^ $(LIBS)
-# the only one that others connect to
-serve $(B)/asan/serve: LIBS += -lmicrohttpd
 $(addprefix $(B)/asan/,$(PROGRAMS)): $(B)/asan/%: $(B)/asan/%.o $(B)/asan/libdereason.a
 	@echo "  LINK  $@"
 	@$(CC) $(CFLAGS) $(SANITIZE) -o $@ $^ $(LIBS)

@@ -22,6 +22,7 @@ typedef struct Evaluate {
     Bench run;        // the tasks, and the folder
     StopTexts *stops; // (run.count) of each task
     Bytes line;       // of the current response
+    LivePage *live;   // of --watch
 } Evaluate;
 
 // ---- asking
@@ -126,7 +127,7 @@ static bool prepare_prompts(Evaluate *e)
 // Prompts alone: how to sample is told, and nothing is judged.
 static bool of_model(const OptionRow *row, bool prompts)
 {
-    const char *const groups[] = {"model", "server", "ranks", prompts ? "judge" : "sampling"};
+    const char *const groups[] = {"model", "server", "ranks", "watch", prompts ? "judge" : "sampling"};
     bool of_group = strcmp(row->name, "skip_bad_rows") == 0;
     for (size_t i = 0; i < sizeof groups / sizeof *groups; i++)
         of_group = of_group || strcmp(row->group, groups[i]) == 0;
@@ -232,6 +233,10 @@ static bool run(void *state)
                                        .files = &e->files,
                                        .reading = &e->reading,
                                        .part = &e->part,
+                                       .program = "evaluate",
+                                       .watch = &o->watch,
+                                       .live = &e->live,
+                                       .scores = e->run.summary.data,
                                        .context = o->context,
                                        .each = 1,
                                        .questions = "prompts",
@@ -255,6 +260,7 @@ static bool stop(void *state)
 static void close_all(void *state)
 {
     Evaluate *e = state;
+    live_close(e->live);
     row_work_close(&e->work);
     bench_close(&e->run);
     free(e->stops);

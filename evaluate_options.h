@@ -33,6 +33,7 @@
     GROUP(ServerOptions, server, GENERATE_SERVER_ROWS) \
     GROUP(MachineOptions, machine, MACHINE_ROWS) \
     GROUP(RankOptions, ranks, RANK_ROWS) \
+    GROUP(WatchOptions, watch, WATCH_ROWS) \
     ROW(context,        integer,  "0", ">= 0",        machine,  IDENTITY, "longest prompt and response, in tokens; 0: the model's, at most 32768") \
     GROUP(SessionSizes, sizes, SESSION_ROWS)
 // clang-format on

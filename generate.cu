@@ -12,8 +12,9 @@
 typedef struct Generate {
     GenerateOptions o;
     Options options;
-    RowWork work; // the rows and the model
-    Bytes line;   // of the current response
+    RowWork work;   // the rows and the model
+    Bytes line;     // of the current response
+    LivePage *live; // of --watch
 } Generate;
 
 // The last three are the thought of the row's own response, wrong beside another text, which holds its own thought.
@@ -94,6 +95,8 @@ static bool check_options(Generate *g)
         return fail_as(ERROR_USAGE, "--chat answers in the terminal; drop --prompts and --out");
     if (o->chat && o->ranks.ranks > 1)
         return fail_as(ERROR_USAGE, "--chat: one process talks; drop --ranks");
+    if (o->chat && o->watch.watch >= 0)
+        return fail_as(ERROR_USAGE, "--chat is in the terminal; drop --watch");
     if (!o->chat && (o->prompts.count == 0 || o->part.out[0] == 0))
         return o->machine.plan || fail_as(ERROR_USAGE, "give --prompts and --out, or --chat");
     return responses_check(&o->responses);
@@ -155,6 +158,9 @@ static bool run(void *state)
                                        .files = &o->prompts,
                                        .reading = &o->reading,
                                        .part = &o->part,
+                                       .program = "generate",
+                                       .watch = &o->watch,
+                                       .live = &g->live,
                                        .context = o->context,
                                        .each = o->responses.samples,
                                        .past_end_tokens = o->responses.ignore_eos,
@@ -179,6 +185,7 @@ static bool stop(void *state)
 static void close_all(void *state)
 {
     Generate *g = state;
+    live_close(g->live);
     row_work_close(&g->work);
     bytes_free(&g->line);
 }

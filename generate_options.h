@@ -30,6 +30,7 @@
     ROW(chat,        flag, "false", "",             chat, NEUTRAL,  "chat in the terminal instead") \
     GROUP(MachineOptions, machine, MACHINE_ROWS) \
     GROUP(RankOptions, ranks, RANK_ROWS) \
+    GROUP(WatchOptions, watch, WATCH_ROWS) \
     ROW(context,     integer, "0", ">= 0",          machine, IDENTITY, "longest prompt and response, in tokens; 0: the model's, at most 32768") \
     GROUP(SessionSizes, sizes, SESSION_ROWS)
 // clang-format on

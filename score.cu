@@ -23,6 +23,7 @@ typedef struct Score {
     ScoreTally tally;
     PassRateAsking responses; // of --method pass-rate
     Bytes line, question;
+    LivePage *live; // of --watch
     // a folder's model
     ChatTemplate chat;   // the folder's, without thoughts where a digit must follow at once
     Sequence *beginning; // the common prefix of all prompts, up to the problem
@@ -239,6 +240,9 @@ static bool run(void *state)
                                        .files = &o->data,
                                        .reading = &o->reading,
                                        .part = &o->part,
+                                       .program = "score",
+                                       .watch = &o->watch,
+                                       .live = &s->live,
                                        .context = o->context,
                                        .probes = s->by_digits ? DIFFICULTIES : 0,
                                        .each = 1,
@@ -264,6 +268,7 @@ static bool stop(void *state)
 static void close_all(void *state)
 {
     Score *s = state;
+    live_close(s->live);
     if (s->work.session.engine != NULL)
         engine_prefix_release(s->work.session.engine, s->beginning);
     row_work_close(&s->work);

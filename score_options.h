@@ -29,6 +29,7 @@
     ROW(answers,        file,     "", "",                 server,   NEUTRAL,  "file where answers are kept; default: OUT.answers, or the part's") \
     GROUP(MachineOptions, machine, MACHINE_ROWS) \
     GROUP(RankOptions, ranks, RANK_ROWS) \
+    GROUP(WatchOptions, watch, WATCH_ROWS) \
     ROW(context,        integer,  "0", ">= 0",            machine,  IDENTITY, "longest problem and answer, in tokens; 0: the model's, at most 32768") \
     GROUP(SessionSizes, sizes, SESSION_ROWS)
 // clang-format on

@@ -32,6 +32,7 @@ typedef struct Rl {
     bool sampled; // this step has its samples: a later error is not a judge's or grader's, and nothing is saved for it
     Evaluation evaluation;
     InTraining tasks;             // benchmarks, at evaluations
+    LivePage *live;               // of --watch
     Explain explain;              // warns of steps whose rewards teach nothing
     char *rollouts, *evaluations; // OUT/rollouts, OUT/evaluations
 } Rl;
@@ -171,8 +172,9 @@ static bool reinforce(void *state)
     UpdateSizes sizes = {s->o.prompts_per_update, s->o.samples_per_prompt, s->o.sampling.max_new_tokens,
                          s->o.policy.micro_batch_tokens, s->o.slots};
     TRY(run_prepare(&s->o.run) &&
-        communicator_start(&s->ranks, &s->o.ranks, &s->options, s->o.machine.plan, &s->o.machine.threads) &&
-        open_all(s));
+        communicator_start(&s->ranks, &s->o.ranks, &s->options, s->o.machine.plan, &s->o.machine.threads));
+    LiveWork work = {.program = "train_rl", .out = s->o.run.out, .options = &s->options, .rank = s->ranks.rank};
+    TRY((s->o.machine.plan || live_open(&s->live, &s->o.watch, &work)) && open_all(s));
     if (s->o.machine.plan)
         return plan_print(&s->policy.fit, s->prompts.train, s->schedule.steps, &sizes, stdout);
     TRY(rollout_greet_grader(s->prompts.train, s->referees.grader, &s->rewards) && open_run(s));
@@ -249,7 +251,8 @@ static bool open_run(Rl *s)
     s->evaluation.engine = s->policy.session.engine;
     s->explain = (Explain){.log = &s->run.log, .rollouts = s->rollouts, .ranks = &s->ranks};
     announce(s);
-    return in_training_join(&s->tasks, &s->evaluation, &s->policy.session.files) && run_describe(&s->run, &s->options);
+    return in_training_join(&s->tasks, &s->evaluation, &s->policy.session.files) &&
+           run_describe(&s->run, &s->options, &s->policy.fit);
 }
 
 static bool stop(void *state) { return run_stop(&((Rl *)state)->run); }
@@ -257,6 +260,7 @@ static bool stop(void *state) { return run_stop(&((Rl *)state)->run); }
 static void close_all(void *state)
 {
     Rl *s = state;
+    live_close(s->live);
     run_close(&s->run);
     free(s->rollouts);
     free(s->evaluations);

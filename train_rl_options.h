@@ -5,6 +5,7 @@
 
 #include "benchmarks/in_training.h"
 #include "fit/fit.h"
+#include "live/live.h"
 #include "intake/training_data.h"
 #include "judges/referees.h"
 #include "model/learning.h"
@@ -56,6 +57,7 @@
     ROW(eval_samples,       integer, "1", "> 0 and <= 65536", run,       NEUTRAL,  "responses to each held-out problem; 1: the greedy one") \
     GROUP(MachineOptions, machine, MACHINE_ROWS) \
     GROUP(RankOptions, ranks, RANK_ROWS) \
+    GROUP(WatchOptions, watch, WATCH_ROWS) \
     GROUP(ShardedOptions, sharding, SHARDED_ROWS) \
     GROUP(SessionSizes, sizes, SESSION_ROWS)
 // clang-format on

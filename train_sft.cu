@@ -28,6 +28,7 @@ typedef struct Sft {
     Run run;
     SftEvaluation evaluation;
     InTraining tasks; // benchmarks, at evaluations
+    LivePage *live;   // of --watch
 } Sft;
 
 static bool open_all(Sft *s);
@@ -83,8 +84,9 @@ static bool fine_tune(void *state)
 {
     Sft *s = state;
     TRY(run_prepare(&s->o.run) &&
-        communicator_start(&s->ranks, &s->o.ranks, &s->options, s->o.machine.plan, &s->o.machine.threads) &&
-        open_all(s));
+        communicator_start(&s->ranks, &s->o.ranks, &s->options, s->o.machine.plan, &s->o.machine.threads));
+    LiveWork work = {.program = "train_sft", .out = s->o.run.out, .options = &s->options, .rank = s->ranks.rank};
+    TRY((s->o.machine.plan || live_open(&s->live, &s->o.watch, &work)) && open_all(s));
     if (s->o.machine.plan)
         return sft_plan(&s->data, &s->fit, s->schedule.steps);
     TRY(open_run(s));
@@ -136,7 +138,7 @@ static bool open_run(Sft *s)
     run_of(&s->run, &s->o.run, &s->model, &s->optimizer, &s->schedule, &s->files, &s->ranks);
     TRY(run_identity(&s->run, &s->options, s->data.train.documents, s->files.tokenizer) &&
         sft_evaluation_measures(&s->run, &s->data, &s->o.sampling) && in_training_measures(&s->tasks, &s->run));
-    TRY(run_open(&s->run, &s->options, &resumed) && run_describe(&s->run, &s->options));
+    TRY(run_open(&s->run, &s->options, &resumed) && run_describe(&s->run, &s->options, &s->fit));
     run_announce(&s->run, &s->fit);
     run_announce_data(&s->run, "data", &s->data.rows.train);
     uint64_t seed = (uint64_t)s->o.batch.seed;
@@ -150,6 +152,7 @@ static bool stop(void *state) { return run_stop(&((Sft *)state)->run); } // it i
 static void close_all(void *state)
 {
     Sft *s = state;
+    live_close(s->live);
     prefetch_close(s->prefetch);
     sft_evaluation_close(&s->evaluation);
     in_training_close(&s->tasks);

@@ -9,6 +9,7 @@
 
 #include "benchmarks/in_training.h"
 #include "fit/fit.h"
+#include "live/live.h"
 #include "model/learning.h"
 #include "model/lora.h"
 #include "options/options.h"
@@ -45,6 +46,7 @@
     GROUP(TrainingTaskOptions, tasks, TRAINING_TASK_ROWS) \
     GROUP(MachineOptions, machine, MACHINE_ROWS) \
     GROUP(RankOptions, ranks, RANK_ROWS) \
+    GROUP(WatchOptions, watch, WATCH_ROWS) \
     GROUP(ShardedOptions, sharding, SHARDED_ROWS) \
     GROUP(SessionSizes, sizes, SESSION_ROWS) \
     ROW(recompute,          choice,  "auto", RECOMPUTES, machine, NEUTRAL,  "recompute layers in the backward pass; auto: if memory needs it")

@@ -49,6 +49,18 @@ bool row_work_check(RowWork *w)
 
 // ---- ranks
 
+static bool open_page(RowWork *w)
+{
+    const RowWorkOptions *o = &w->options;
+    LiveWork work = {.program = o->program,
+                     .out = w->out.data,
+                     .options = o->given,
+                     .rows = true,
+                     .rank = w->ranks.rank,
+                     .scores = o->scores};
+    return live_open(o->live, o->watch, &work);
+}
+
 bool row_work_divide(RowWork *w)
 {
     const RowWorkOptions *o = &w->options;
@@ -57,6 +69,8 @@ bool row_work_divide(RowWork *w)
     if (part && w->ranks.size > 1)
         return fail_as(ERROR_USAGE,
                        "--part: several ranks share the rows by themselves; drop it, or start one process");
+    if (w->ranks.size == 1)
+        TRY(open_page(w)); // before anything is begun
     TRY(part || w->ranks.rank > 0 || parts_begin(&w->joined, o->part->out, w->ranks.size));
     if (w->ranks.size == 1)
         return true;
@@ -67,7 +81,7 @@ bool row_work_divide(RowWork *w)
     bytes_clear(&w->out);
     TRY(comm_broadcast(&w->ranks, &w->joined, sizeof w->joined, 0) && part_path(&w->out, o->part->out, w->share));
     w->made = w->joined || file_exists(w->out.data);
-    return true;
+    return open_page(w);
 }
 
 // What another run has begun is found before any rank begins anew.
@@ -423,8 +437,14 @@ static void show(RowWork *w, bool last)
     const Meeting *m = &w->meeting;
     int64_t running =
         w->remote ? (int64_t)endpoint_pending(w->endpoint) : engine_statistics(w->session.engine).sequences_running;
-    progress_show(&w->progress, m->own[FINISHED] + m->others[FINISHED],
-                  w->remote ? -1 : m->own[SAMPLED] + m->others[SAMPLED], running, last);
+    LiveProgress now = {.done = m->own[FINISHED] + m->others[FINISHED],
+                        .before = w->progress.before,
+                        .total = w->progress.total,
+                        .tokens = w->remote ? -1 : m->own[SAMPLED] + m->others[SAMPLED],
+                        .running = running,
+                        .seconds = clock_seconds() - w->progress.begun};
+    progress_show(&w->progress, now.done, now.tokens, running, last);
+    live_progress(*w->options.live, &now);
 }
 
 static bool all_answered(const RowWork *w)

@@ -13,6 +13,7 @@
 
 #include "session/session.h"
 #include "asking/stops.h"
+#include "live/live.h"
 #include "ranks/meeting.h"
 #include "rows/parts.h"
 #include "rows/rows.h"
@@ -33,6 +34,9 @@ typedef struct RowWorkOptions {
     const SessionSizes *sizes;
     MachineOptions *machine;
     const RankOptions *ranks;
+    const WatchOptions *watch;
+    LivePage **live;              // the page of --watch, which the program closes
+    const char *program, *scores; // its name; LiveWork's
     const RowReadingOptions *reading;
     PartOptions *part;
     const OptionList *files;

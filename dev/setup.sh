@@ -26,8 +26,8 @@ if [ "${1:-}" = --launchers ]; then
     exit
 fi
 
-packages="gcc libc6-dev make libjansson-dev libpcre2-dev libutf8proc-dev libxxhash-dev libcurl4-openssl-dev libmicrohttpd-dev libedit-dev ca-certificates libmpc-dev libprotobuf-c-dev protobuf-c-compiler"
-headers="jansson.h pcre2.h utf8proc.h xxhash.h curl/curl.h microhttpd.h histedit.h mpc.h omp.h protobuf-c/protobuf-c.h"
+packages="gcc libc6-dev make libjansson-dev libpcre2-dev libutf8proc-dev libxxhash-dev libcurl4-openssl-dev libmicrohttpd-dev libedit-dev ca-certificates libmpc-dev libprotobuf-c-dev protobuf-c-compiler zlib1g-dev"
+headers="jansson.h pcre2.h utf8proc.h xxhash.h curl/curl.h microhttpd.h histedit.h mpc.h omp.h protobuf-c/protobuf-c.h zlib.h"
 if [ "${1:-build}" = test ]; then
     packages="$packages g++ libcmocka-dev curl"
     headers="$headers cmocka.h"

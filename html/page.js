@@ -1,5 +1,5 @@
-// What pages of ours share: elements whose text is data, and rows that lie in the page as JSON, in chunks that are
-// parsed when one of them is read. Every text of data and models is set as text, never as markup.
+// What pages of ours share: elements whose text is data, and rows that are read when one of them is looked at. They lie
+// in the page as JSON, or packed (html/packed.h). Every text of data and models is set as text, never as markup.
 'use strict';
 const Page = (function () {
     const KEPT = 8; // chunks that stay parsed
@@ -22,19 +22,47 @@ const Page = (function () {
         return element;
     }
 
-    // A row that is opened on demand: its summary, and how its body is made.
+    // A row that is opened on demand: its summary, and how its body is made, now or by a promise.
     function folded(summary, body) {
         const details = make('details', '', null, [summary]);
+        const put = made => {
+            if (!details.open || details.body) return;
+            details.body = made;
+            details.appendChild(made);
+        };
         details.addEventListener('toggle', () => {
             if (details.open && !details.body) {
-                details.body = body();
-                details.appendChild(details.body);
+                const made = body();
+                if (made.then) made.then(put, error => put(make('p', 'wrong', error.message)));
+                else put(made);
             } else if (!details.open && details.body) {
                 details.removeChild(details.body);
                 details.body = null;
             }
         });
         return details;
+    }
+
+    // The values of an element that was packed, by a promise.
+    async function unpacked(element) {
+        if (typeof DecompressionStream === 'undefined')
+            throw new Error('this browser is too old for the page: it has no DecompressionStream');
+        const text = atob(element.textContent), bytes = new Uint8Array(text.length);
+        for (let i = 0; i < bytes.length; i++) bytes[i] = text.charCodeAt(i);
+        return new Response(new Response(bytes).body.pipeThrough(new DecompressionStream('deflate'))).json();
+    }
+
+    // load() gives a promise of a list. What comes back does the same, and the lists that were asked for last stay.
+    const loaded = new Map();
+    function lazily(load) {
+        const list = () => {
+            const promise = loaded.get(list) || load();
+            loaded.delete(list);
+            loaded.set(list, promise);
+            if (loaded.size > KEPT) loaded.delete(loaded.keys().next().value);
+            return promise;
+        };
+        return list;
     }
 
     const chunks = all('rows'), parsed = new Map();
@@ -48,5 +76,5 @@ const Page = (function () {
         return list;
     }
 
-    return {$, all, meta, visible, make, folded, rows};
+    return {$, all, meta, visible, make, folded, rows, unpacked, lazily};
 })();

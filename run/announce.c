@@ -4,13 +4,13 @@
 #include "run/run_internal.h"
 #include <string.h>
 
-bool run_describe(const Run *run, const Options *options)
+bool run_describe(const Run *run, const Options *options, const Fit *fit)
 {
     if (!run_is_first(run))
         return true;
     Bytes text = {0}, path = {0};
     bool ok = options_config(options, &text) && path_in(&path, run, "options.conf") &&
-              file_write_atomic(path.data, text.data, text.size);
+              file_write_atomic(path.data, text.data, text.size) && run_note_start(run, fit);
     if (ok && run->tokenizer != NULL)
         ok = path_in(&path, run, "tokenizer") && model_folder_copy_tokenizer(run->tokenizer, path.data);
     bytes_free(&text);

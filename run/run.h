@@ -3,6 +3,7 @@
 //
 //   OUT/options.conf       the complete options
 //   OUT/log.jsonl          one object a step, and one an evaluation
+//   OUT/starts.jsonl       one object whenever a process begins or resumes it: version, device, memory (starts.c)
 //   OUT/tensorboard/       the same and distributions, as event files (log/events.h)
 //   OUT/tokenizer/         the files of the tokenizer that was trained with, so that a checkpoint can be exported alone
 //   OUT/checkpoints/       step-N/: the whole state; latest, best: which those are (checkpoint/FORMAT.md)
@@ -198,8 +199,8 @@ bool run_profile_ends(Run *run); // shows the table, and writes OUT/profile.json
 
 // ---- what a run shows (announce.c)
 
-// OUT/options.conf, and the tokenizer's files (run->tokenizer) to OUT/tokenizer.
-bool run_describe(const Run *run, const Options *options);
+// OUT/options.conf, a line of OUT/starts.jsonl, and the tokenizer's files (run->tokenizer) to OUT/tokenizer.
+bool run_describe(const Run *run, const Options *options, const Fit *fit);
 
 // Lines on the terminal: backend, model, template, steps and memory; then the size of a data set that is not empty, and
 // which of its rows are not used.

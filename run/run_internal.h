@@ -6,6 +6,7 @@
 #include "run/run.h"
 
 bool path_in(Bytes *path, const Run *run, const char *name); // OUT/NAME
+bool run_note_start(const Run *run, const Fit *fit);         // starts.c
 
 // ranks.c
 bool run_is_alone(const Run *run);

@@ -3,9 +3,8 @@
 #include "serving/connections.h"
 #include "json/json_source.h"
 #include "serving/page.h"
+#include "server/listener.h"
 #include "system/files.h"
-#include <microhttpd.h>
-#include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -217,22 +216,14 @@ static enum MHD_Result answer_page(Exchange *x, struct MHD_Connection *c)
 
 // ---- what is wrong before the body is read
 
-// As long as the key that was sent, whatever the right one is.
-static bool key_is_right(const Bytes *key, const char *sent)
-{
-    size_t size = strlen(sent);
-    unsigned different = size != key->size;
-    for (size_t i = 0; i < size; i++)
-        different |= (unsigned char)sent[i] ^ (unsigned char)key->data[i % key->size];
-    return different == 0;
-}
-
 static bool may_ask(const Connections *h, struct MHD_Connection *c)
 {
     static const char scheme[] = "Bearer ";
     const char *sent = MHD_lookup_connection_value(c, MHD_HEADER_KIND, MHD_HTTP_HEADER_AUTHORIZATION);
-    return h->key.size == 0 || (sent != NULL && strncasecmp(sent, scheme, sizeof scheme - 1) == 0 &&
-                                key_is_right(&h->key, sent + sizeof scheme - 1));
+    size_t size = sizeof scheme - 1;
+    return h->key.size == 0 ||
+           (sent != NULL && strncasecmp(sent, scheme, size) == 0 &&
+            secret_is_right((Text){h->key.data, h->key.size}, (Text){sent + size, strlen(sent + size)}));
 }
 
 // A page in a browser may send anything else to this machine without being asked.
@@ -481,29 +472,22 @@ static bool count_connections(const Connections *h, unsigned *count)
 
 // By poll: libmicrohttpd's loop by epoll (0.9.75) misses a close that comes with the last bytes, and keeps the socket
 // until it has been idle for long.
-static bool listen_at(Connections *h, const ListenOptions *o, const struct addrinfo *address)
-{
-    unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC |
-                     (address->ai_family == AF_INET6 ? MHD_USE_IPv6 : 0u);
-    unsigned connections;
-    TRY(count_connections(h, &connections));
-    h->daemon = MHD_start_daemon(flags, (uint16_t)o->port, NULL, NULL, handle, h, MHD_OPTION_SOCK_ADDR,
-                                 address->ai_addr, MHD_OPTION_NOTIFY_COMPLETED, end, h, MHD_OPTION_CONNECTION_LIMIT,
-                                 connections, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS, MHD_OPTION_END);
-    return h->daemon != NULL || fail_errno("--host %s --port %" PRId64 ": listening", o->host, o->port);
-}
-
 static bool listen_for(Connections *h, const ListenOptions *o)
 {
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV}, *found;
-    char port[16];
-    snprintf(port, sizeof port, "%d", (int)o->port);
-    int error = getaddrinfo(o->host, port, &hints, &found);
-    if (error != 0)
-        return fail("--host %s: %s", o->host, gai_strerror(error));
-    bool ok = listen_at(h, o, found);
-    freeaddrinfo(found);
-    return ok;
+    unsigned connections;
+    TRY(count_connections(h, &connections));
+    Listener listener = {.host = o->host,
+                         .port = o->port,
+                         .host_option = "--host",
+                         .port_option = "--port",
+                         .flags =
+                             MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC,
+                         .connections = connections,
+                         .idle_seconds = IDLE_SECONDS,
+                         .handle = handle,
+                         .end = end,
+                         .context = h};
+    return (h->daemon = listener_open(&listener)) != NULL;
 }
 
 Connections *connections_open(Service *service, const ListenOptions *options)
@@ -518,11 +502,7 @@ Connections *connections_open(Service *service, const ListenOptions *options)
     return NULL;
 }
 
-int connections_port(const Connections *h)
-{
-    const union MHD_DaemonInfo *info = MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_BIND_PORT);
-    return info == NULL ? 0 : info->port;
-}
+int connections_port(const Connections *h) { return listener_port(h->daemon); }
 
 bool connections_have_key(const Connections *h) { return h->key.size > 0; }
 

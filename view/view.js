@@ -1,6 +1,7 @@
-// A run's page: curves, tables and the list of responses, from the JSON that the page holds (html/page.js).
-(function () {
-    const {$, all, meta, visible, make, folded, rows} = Page, log = JSON.parse($('log').textContent);
+// A run's page: curves, tables and the list of responses, of what it is given: add() takes rows of the log, list()
+// entries of responses, draw() shows all of it. embedded.js gives what lies in the page, live/live.js what comes.
+const View = (function () {
+    const {$, meta, visible, make, folded} = Page;
 
     function shape(tag, attributes, text) {
         const element = document.createElementNS('http://www.w3.org/2000/svg', tag);
@@ -25,23 +26,28 @@
 
     // ---- the log as series: name -> {steps, values}, with null where a value was not finite
 
-    const series = new Map();
-    const steps = log.filter(row => row.event === undefined), evaluations = log.filter(row => row.event === 'eval');
-    for (const row of log)
-        for (const name in row) {
-            if (name === 'step' || name === 'event') continue;
-            let s = series.get(name);
-            if (s === undefined) series.set(name, s = {steps: [], values: []});
-            s.steps.push(row.step);
-            s.values.push(row[name]);
+    const RECENT = 100; // steps whose rows are kept
+    let series = new Map(), steps = [], evaluations = [];
+    function add(log) {
+        for (const row of log) {
+            for (const name in row) {
+                if (name === 'step' || name === 'event') continue;
+                let s = series.get(name);
+                if (s === undefined) series.set(name, s = {steps: [], values: []});
+                s.steps.push(row.step);
+                s.values.push(row[name]);
+            }
+            if (row.event === 'eval') evaluations.push(row);
+            else if (row.event === undefined) steps.push(row);
         }
-    const reinforced = series.has('reward/mean');
+        steps = steps.slice(-RECENT);
+    }
 
     // ---- curves. What is not of one unit has a panel of its own.
 
     const LEVEL = /(?:^loss_|^eval_loss_|level_)([1-5])/;
     const PANELS = [
-        [reinforced ? 'loss of the policy' : 'loss, nats a token', /^(loss|eval_loss)$/],
+        ['loss, nats a token', /^(loss|eval_loss)$/],
         ['reward', /^reward\/(mean|max|min)$/],
         ['parts of the reward, mean', /^reward\/(?!(?:mean|std)$)[^/]+\/mean$/],
         ['held-out answers', /^(eval\/acc\/.*|eval_exact)$/, true],
@@ -58,6 +64,7 @@
         ['learning rate', /^lr$/],
         ['tokens a second', /^tokens_per_second$/],
         ['seconds of a step', /^timing_s\/(gen|update_actor|step|testing|reward)$/]];
+    const titleOf = title => title.startsWith('loss,') && series.has('reward/mean') ? 'loss of the policy' : title;
     const WIDTH = 460, HEIGHT = 190, LEFT = 52, RIGHT = 8, TOP = 10, BOTTOM = 22, BUCKETS = 380;
 
     function tick(span, count) { // 1, 2 or 5 times a power of ten
@@ -69,7 +76,7 @@
     function frame(list, share) {
         let low = Infinity, high = -Infinity;
         for (const s of list) {
-            const finite = s.values.filter(v => v !== null).sort((a, b) => a - b);
+            const finite = Float64Array.from(s.values.filter(v => v !== null)).sort();
             const cut = finite.length >= 200 ? Math.floor(finite.length / 200) : 0;
             if (finite.length === 0) continue;
             low = Math.min(low, finite[cut]);
@@ -196,6 +203,8 @@
             const text = $(name).value.trim(), value = Number(text);
             return text === '' || !Number.isFinite(value) ? missing : value;
         };
+        const names = [...series.keys()].sort();
+        if ($('more').options.length <= names.length) fill($('more'), names.map(name => [name, name]));
         const from = number('from', -Infinity), to = number('to', Infinity), panels = [];
         const add = (title, names, share) => {
             const list = names.map((name, i) => {
@@ -207,23 +216,26 @@
             if (made) panels.push(made);
         };
         for (const name of extra) add(name, [name], false);
-        for (const [title, match, share] of PANELS) add(title, [...series.keys()].filter(n => match.test(n)).slice(0, 8), share);
+        for (const [title, match, share] of PANELS) add(titleOf(title), [...series.keys()].filter(n => match.test(n)).slice(0, 8), share);
         $('curves').replaceChildren(...panels);
     }
 
-    function moreCurves() {
-        for (const name of [...series.keys()].sort()) {
-            const option = make('option', '', name);
-            option.value = name;
-            $('more').appendChild(option);
+    // A menu's choices, the first of which is there already. What was chosen stays.
+    function fill(menu, texts) {
+        while (menu.options.length > 1) menu.remove(1);
+        for (const [value, text] of texts) {
+            const option = make('option', '', text);
+            option.value = value;
+            menu.appendChild(option);
         }
-        $('more').addEventListener('change', () => {
-            if ($('more').value !== '' && !extra.includes($('more').value)) extra.unshift($('more').value);
-            $('more').value = '';
-            curves();
-        });
-        for (const name of ['from', 'to']) $(name).addEventListener('change', curves);
     }
+
+    $('more').addEventListener('change', () => {
+        if ($('more').value !== '' && !extra.includes($('more').value)) extra.unshift($('more').value);
+        $('more').value = '';
+        curves();
+    });
+    for (const name of ['from', 'to']) $(name).addEventListener('change', curves);
 
     // ---- tables
 
@@ -296,6 +308,23 @@
                 [name, ...shown.map(row => row[name] === undefined ? '' : short(row[name]))])));
     }
 
+    // A line for each process of the run; of the last one all that is known.
+    function startTable() {
+        const list = (meta.starts || '').split('\n').filter(line => line.endsWith('}')).map(line => JSON.parse(line));
+        const last = list[list.length - 1], rows = [];
+        $('starts').hidden = last === undefined;
+        if (last === undefined) return;
+        const fact = (name, value) => rows.push(make('dt', '', name), make('dd', '', String(value)));
+        fact('version', last.version);
+        fact('backend', last.backend + ' (' + last.arithmetic + ')');
+        fact('device', last.device);
+        fact('parameters', last.parameters.toLocaleString('en'));
+        fact('ranks', last.ranks);
+        for (const start of list) fact(start.step === 0 ? 'begun' : 'resumed, step ' + start.step, start.time + ', version ' + start.version);
+        const wide = make('div', 'wide', null, [make('pre', 'table', last.memory)]);
+        $('starts').append(make('dl', '', null, rows), make('h4', '', 'memory, as it was planned'), wide);
+    }
+
     function optionTable() {
         if (meta.options === null) {
             $('options').hidden = true;
@@ -312,13 +341,13 @@
 
     // ---- responses
 
+    // An entry has what the list shows of a response (step, held, id, sample, level, source, verdict, reward, begin),
+    // and where the rest is: rows() gives a promise of a list, in which it is at place.
     const SHOWN = 100, SLICE = 30; // on a screen; milliseconds of searching at once
     const KNOWN = ['step', 'id', 'source', 'category', 'difficulty', 'prompt', 'reference', 'sample', 'response', 'tokens',
-        'finish_reason', 'answer', 'kind', 'verdict', 'rule', 'reward', 'advantage'];
-    const KINDS = {equal: 'right', different: 'wrong', unknown: 'note'}, entries = [];
-    all('index').forEach((script, chunk) => JSON.parse(script.textContent).forEach(
-        ([step, held, id, sample, level, source, verdict, reward, begin], place) => entries.push(
-            {chunk, place, step, held: held === 1, id, sample, level, source, verdict, reward, begin})));
+        'finish_reason', 'answer', 'kind', 'verdict', 'rule', 'reward', 'advantage', 'ids', 'prompt_ids'];
+    const KINDS = {equal: 'right', different: 'wrong', unknown: 'note'};
+    let entries = [];
 
     function opened(row) {
         const list = make('dl');
@@ -346,7 +375,7 @@
         if (e.reward !== null) summary.appendChild(make('span', 'tag', 'reward ' + short(e.reward)));
         summary.appendChild(make('b', '', (e.held ? 'held-out, ' : '') + 'step ' + e.step + ' · ' + e.id + ' #' + e.sample));
         summary.appendChild(make('span', 'begin', e.begin));
-        return folded(summary, () => opened(rows(e.chunk)[e.place]));
+        return folded(summary, async () => opened((await e.rows())[e.place]));
     }
 
     const MENUS = [['kind', 'rollouts and held-out', e => e.held ? 'held-out problems' : 'rollouts'],
@@ -355,15 +384,14 @@
     const choices = new Map(); // menu -> its values, by place
 
     function fillMenus() {
-        for (const [name, none, of] of MENUS) {
+        for (const [name, , of] of MENUS) {
             const values = [...new Set(entries.map(of))].filter(v => v !== null);
+            const before = choices.has(name) ? choices.get(name)[Number($(name).value) - 1] : undefined;
             values.sort((a, b) => typeof a === 'number' && typeof b === 'number' ? a - b : String(a) < String(b) ? -1 : 1);
             choices.set(name, values);
-            [none, ...values].forEach((text, i) => {
-                const option = make('option', '', i === 0 ? text : name === 'level' || name === 'step' ? name + ' ' + text : text);
-                option.value = String(i);
-                $(name).appendChild(option);
-            });
+            fill($(name), values.map((value, i) =>
+                [String(i + 1), name === 'level' || name === 'step' ? name + ' ' + value : value]));
+            $(name).value = String(values.indexOf(before) + 1);
         }
     }
 
@@ -378,58 +406,64 @@
     }
 
     function settle(list) {
-        const order = $('order').value, value = e => e.reward === null ? -Infinity : e.reward;
-        found = order === '' ? list : [...list].sort((a, b) => order === 'high' ? value(b) - value(a) : value(a) - value(b));
+        const value = e => e.reward === null ? -Infinity : e.reward;
+        const orders = {new: (a, b) => b.step - a.step, high: (a, b) => value(b) - value(a), low: (a, b) => value(a) - value(b)};
+        const order = orders[$('order').value];
+        found = order === undefined ? list : [...list].sort(order);
         first = 0;
         show();
     }
 
-    function filter() {
+    // Text is searched a while at a time, so that the page stays awake; a newer search ends an older one.
+    async function filter() {
         const wanted = MENUS.map(([name, , of]) => [of, Number($(name).value) - 1, choices.get(name)]);
         const list = entries.filter(e => wanted.every(([of, i, values]) => i < 0 || of(e) === values[i]));
         const text = $('search').value.trim().toLowerCase(), mine = ++search, hits = [];
         if (text === '') return settle(list);
-        let at = 0;
-        (function some() { // so that the page stays awake
+        for (let at = 0, end = 0, rows, of; at < list.length; at++) {
+            if (of !== list[at].rows) rows = await (of = list[at].rows)();
             if (mine !== search) return;
-            const end = performance.now() + SLICE;
-            for (; at < list.length && performance.now() < end; at++) {
-                const row = rows(list[at].chunk)[list[at].place];
-                if ((row.response + '\n' + row.prompt).toLowerCase().includes(text)) hits.push(list[at]);
-            }
-            if (at === list.length) return settle(hits);
+            const row = rows[list[at].place];
+            if ((row.response + '\n' + row.prompt).toLowerCase().includes(text)) hits.push(list[at]);
+            if (performance.now() < end) continue;
             $('status').textContent = `searching: ${at.toLocaleString('en')} of ${list.length.toLocaleString('en')}`;
-            setTimeout(some);
-        })();
+            await new Promise(resolve => setTimeout(resolve));
+            end = performance.now() + SLICE;
+        }
+        if (mine === search) settle(hits);
     }
 
-    function responses() {
+    let typing;
+    $('search').addEventListener('input', () => {
+        clearTimeout(typing);
+        typing = setTimeout(filter, 250);
+    });
+    for (const name of [...MENUS.map(m => m[0]), 'order']) $(name).addEventListener('change', filter);
+    const turn = by => {
+        first += by;
+        show();
+    };
+    $('before').addEventListener('click', () => turn(-SHOWN));
+    $('after').addEventListener('click', () => turn(SHOWN));
+
+    function list(more) {
+        entries = entries.concat(more);
         if (entries.length === 0) return;
         $('responses').hidden = false;
         fillMenus();
-        let typing;
-        $('search').addEventListener('input', () => {
-            clearTimeout(typing);
-            typing = setTimeout(filter, 250);
-        });
-        for (const name of [...MENUS.map(m => m[0]), 'order']) $(name).addEventListener('change', filter);
-        $('before').addEventListener('click', () => {
-            first -= SHOWN;
-            show();
-        });
-        $('after').addEventListener('click', () => {
-            first += SHOWN;
-            show();
-        });
         filter();
     }
 
-    facts();
-    moreCurves();
-    curves();
-    times();
-    verdicts();
-    evaluationTable();
+    function draw() {
+        facts();
+        curves();
+        times();
+        verdicts();
+        evaluationTable();
+    }
+
+    for (const [name, none] of MENUS) $(name).appendChild(make('option', '', none)).value = '0';
+    startTable();
     optionTable();
-    responses();
+    return {add, draw, list};
 })();

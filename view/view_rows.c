@@ -5,22 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHUNK_BYTES = 1 << 19, BEGIN_BYTES = 140, WHERE_BYTES = 1024 };
-
-typedef struct Writer {
-    AtomicFile *file;
-    bool held;
-    Bytes index, rows; // of the chunk so far; empty: none
-} Writer;
-
-static bool write_chunk(Writer *w)
-{
-    bool ok = bytes_text(&w->index, "]</script>\n<script type=\"application/json\" class=\"rows\">[") &&
-              view_put(w->file, &w->index) && bytes_text(&w->rows, "]</script>\n") && view_put(w->file, &w->rows);
-    bytes_clear(&w->index);
-    bytes_clear(&w->rows);
-    return ok;
-}
+enum { BEGIN_BYTES = 140, WHERE_BYTES = 1024 };
 
 static json_t *or_null(const json_t *row, const char *key)
 {
@@ -28,8 +13,8 @@ static json_t *or_null(const json_t *row, const char *key)
     return value != NULL ? value : json_null();
 }
 
-// Its entry in the list, as view.js reads it. NULL after fail().
-static json_t *entry_of(const Writer *w, const json_t *row, const char *where)
+// Its entry in the list, as embedded.js reads it, but for its element. NULL after fail().
+static json_t *entry_of(bool held, const json_t *row, const char *where)
 {
     const char *text = json_string_value(json_object_get(row, "response"));
     json_t *step = json_object_get(row, "step");
@@ -40,7 +25,7 @@ static json_t *entry_of(const Writer *w, const json_t *row, const char *where)
     size_t size = strlen(text);
     bool cut = size > BEGIN_BYTES;
     json_t *entry = json_pack(
-        "[OiOOOOOOo]", step, w->held, or_null(row, "id"), or_null(row, "sample"), or_null(row, "difficulty"),
+        "[iOiOOOOOOo]", 0, step, held, or_null(row, "id"), or_null(row, "sample"), or_null(row, "difficulty"),
         or_null(row, "source"), or_null(row, "verdict"), or_null(row, "reward"),
         json_sprintf("%.*s%s", (int)(cut ? utf8_valid_prefix(text, BEGIN_BYTES) : size), text, cut ? "…" : ""));
     if (entry == NULL)
@@ -48,22 +33,27 @@ static json_t *entry_of(const Writer *w, const json_t *row, const char *where)
     return entry;
 }
 
-static bool add_row(Writer *w, const char *text, size_t size, const char *where)
+static bool add_value(PackedList *list, const json_t *value)
 {
-    json_t *row = json_parse(text, size, where);
-    json_t *entry = row == NULL ? NULL : entry_of(w, row, where);
-    bool first = w->rows.size == 0;
-    json_object_del(row, "ids"); // people read texts
-    json_object_del(row, "prompt_ids");
-    bool ok = entry != NULL &&
-              bytes_text(&w->index, first ? "<script type=\"application/json\" class=\"index\">[" : ",\n") &&
-              (first || bytes_text(&w->rows, ",\n")) && html_json(&w->index, entry) && html_json(&w->rows, row);
-    json_decref(entry);
-    json_decref(row);
-    return ok && (w->rows.size < CHUNK_BYTES || write_chunk(w));
+    char *text = json_dumps(value, JSON_COMPACT | JSON_REAL_PRECISION(15));
+    bool ok = (text != NULL || fail("no memory for a page")) && packed_add(list, text, strlen(text));
+    free(text);
+    return ok;
 }
 
-static bool add_file(Writer *w, const char *path)
+static bool add_row(ViewRows *lists, bool held, const char *text, size_t size, const char *where)
+{
+    json_t *row = json_parse(text, size, where), *entry = NULL;
+    json_object_del(row, "ids"); // people read texts
+    json_object_del(row, "prompt_ids");
+    bool ok = row != NULL && (entry = entry_of(held, row, where)) != NULL && add_value(&lists->rows, row) &&
+              json_array_set_new(entry, 0, json_integer(lists->rows.elements)) == 0 && add_value(&lists->index, entry);
+    json_decref(entry);
+    json_decref(row);
+    return ok;
+}
+
+static bool add_file(ViewRows *lists, bool held, const char *path)
 {
     LineReader reader;
     const char *text;
@@ -73,7 +63,7 @@ static bool add_file(Writer *w, const char *path)
     while (ok && (ok = lines_next(&reader, &text, &size)) && text != NULL) {
         char where[WHERE_BYTES];
         snprintf(where, sizeof where, "%s:%" PRId64, path, reader.line);
-        ok = add_row(w, text, size, where);
+        ok = add_row(lists, held, text, size, where);
     }
     lines_close(&reader);
     return ok;
@@ -95,9 +85,8 @@ static int by_step(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-bool view_rows(AtomicFile *file, const char *folder, bool held)
+bool view_rows(ViewRows *lists, const char *folder, bool held)
 {
-    Writer w = {.file = file, .held = held};
     char **names;
     size_t count;
     if (!folder_exists(folder))
@@ -109,12 +98,9 @@ bool view_rows(AtomicFile *file, const char *folder, bool held)
         if (step_of(names[i]) < 0)
             continue;
         char *path = path_join(folder, names[i]);
-        ok = path != NULL && add_file(&w, path);
+        ok = path != NULL && add_file(lists, held, path);
         free(path);
     }
-    ok = ok && (w.rows.size == 0 || write_chunk(&w));
     names_free(names, count);
-    bytes_free(&w.index);
-    bytes_free(&w.rows);
     return ok;
 }

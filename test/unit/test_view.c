@@ -2,7 +2,7 @@
 // progress, files that are not a run's, and pages that are somebody else's.
 #include "view/view.h"
 #include "system/files.h"
-#include "test/support/check.h"
+#include "test/support/unpacked.h"
 #include <unistd.h>
 
 // What would end a script element, begin a comment in one, or be taken for markup.
@@ -63,24 +63,77 @@ static void nothing_in_it_can_act(void **state)
     Bytes html = page();
     assert_int_equal(occurrences(html.data, "<img"), 0);
     assert_int_equal(occurrences(html.data, "<!--"), 0);
-    assert_int_equal(occurrences(html.data, "<b>"), 1); // our own, before the options
-    // options, log, two chunks of rows with their indices, and the script itself
-    assert_int_equal(occurrences(html.data, "<script"), 7);
-    assert_int_equal(occurrences(html.data, "</script>"), 7);
-    assert_non_null(strstr(html.data, "default-src 'none'"));
+    assert_int_equal(occurrences(html.data, "<b>"), 2); // our own, before the options and the versions
+    // what is known of the run, log, script, rows, index
+    assert_int_equal(occurrences(html.data, "<script"), 5);
+    assert_int_equal(occurrences(html.data, "</script>"), 5);
+    assert_non_null(strstr(html.data, "default-src 'none'; connect-src 'none'"));
     bytes_free(&html);
+}
+
+static void assert_json(const json_t *value, const char *wanted)
+{
+    char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+    assert_string_equal(text, wanted);
+    free(text);
 }
 
 static void responses_come_in_the_order_of_steps_without_ids(void **state)
 {
     (void)state;
     Bytes html = page();
-    const char *nine = strstr(html.data, "[9,0,\"a\",0,null,null,\"equal\",1.0,\""),
-               *ten = strstr(html.data, "[10,0,\"b\",0,"), *held = strstr(html.data, "[9,1,\"h\",1,");
-    assert_true(nine != NULL && ten != NULL && held != NULL && nine < ten && ten < held);
-    assert_null(strstr(html.data, "7777"));
-    assert_null(strstr(html.data, "8888"));
-    assert_null(strstr(html.data, "not a rollout"));
+    size_t elements;
+    json_t *index = unpacked(html.data, "index", &elements), *rows = unpacked(html.data, "rows", &elements);
+    assert_int_equal(elements, 1);
+    assert_int_equal(json_array_size(index), 3);
+    assert_int_equal(json_array_size(rows), 3);
+    json_t *nine = json_array_get(index, 0);
+    assert_string_equal(json_string_value(json_array_get(nine, 7)), "equal");
+    assert_json(json_array_get(index, 1), "[0,10,0,\"b\",0,null,null,null,null,\"ten\"]");
+    assert_json(json_array_get(index, 2), "[0,9,1,\"h\",1,null,null,null,null,\"held\"]");
+    assert_json(json_array_get(rows, 1),
+                "{\"step\":10,\"id\":\"b\",\"sample\":0,\"prompt\":\"p\",\"response\":\"ten\"}");
+    json_t *hostile = json_object_get(json_array_get(rows, 0), "response");
+    assert_non_null(strstr(json_string_value(hostile), "</script><script>alert(1)</script><!-- <script>"));
+    assert_null(json_object_get(json_array_get(rows, 0), "prompt_ids"));
+    json_decref(index);
+    json_decref(rows);
+    bytes_free(&html);
+}
+
+// An entry says in which element its row is, and its place there is the number of entries of that element before it.
+static void many_responses_are_found_again(void **state)
+{
+    enum { COUNT = 300 };
+    (void)state;
+    Bytes lines = {0};
+    char *long_text = allocate(8001, 1);
+    memset(long_text, 'x', 8000);
+    for (int i = 0; i < COUNT; i++)
+        assert_ok(bytes_printf(&lines,
+                               "{\"step\":7,\"id\":\"%d\",\"sample\":%d,\"prompt\":\"p\",\"response\":\"%d %s\"}\n", i,
+                               i, i, long_text));
+    put("rollouts/step-7.jsonl", lines.data);
+    Bytes html = page();
+    size_t elements;
+    json_t *index = unpacked(html.data, "index", &elements), *rows = unpacked(html.data, "rows", &elements);
+    assert_true(elements > 2); // 2.4 MB in pieces of half a MiB
+    assert_int_equal(json_array_size(index), json_array_size(rows));
+    json_int_t last = 0;
+    for (size_t i = 0; i < json_array_size(index); i++) {
+        json_t *entry = json_array_get(index, i), *row = json_array_get(rows, i);
+        json_int_t element = json_integer_value(json_array_get(entry, 0));
+        assert_true(element == last || element == last + 1);
+        assert_true(json_equal(json_array_get(entry, 3), json_object_get(row, "id")));
+        assert_true(strlen(json_string_value(json_array_get(entry, 9))) < 200);
+        last = element;
+    }
+    assert_int_equal(last + 1, elements);
+    take_away("rollouts/step-7.jsonl");
+    json_decref(index);
+    json_decref(rows);
+    free(long_text);
+    bytes_free(&lines);
     bytes_free(&html);
 }
 
@@ -89,7 +142,28 @@ static void a_run_in_progress_is_shown_as_far_as_it_is(void **state)
     (void)state;
     put("log.jsonl", "{\"step\": 1, \"loss\": 2.5}\n{\"step\": 2, \"lo");
     Bytes html = page();
-    assert_non_null(strstr(html.data, "[{\"step\": 1, \"loss\": 2.5}]</script>"));
+    size_t elements;
+    json_t *log = unpacked(html.data, "log", &elements);
+    assert_json(log, "[{\"step\":1,\"loss\":2.5}]");
+    json_decref(log);
+    bytes_free(&html);
+}
+
+static void a_page_of_a_run_that_sends_its_data_has_none(void **state)
+{
+    (void)state;
+    Bytes html = {0};
+    ViewPage of = {.title = "</title><script>", .run = folder, .options = "unused = 1\n", .script = "/* last */"};
+    assert_ok(view_page(&html, &of));
+    assert_non_null(strstr(html.data, "connect-src 'self'"));
+    assert_non_null(strstr(html.data, "/* last */</script>"));
+    assert_non_null(strstr(html.data, "model = ")); // of options.conf
+    assert_null(strstr(html.data, "unused"));
+    assert_int_equal(occurrences(html.data, "<script"), 2); // what is known of the run, and the script
+    bytes_clear(&html);
+    of.run = NULL;
+    assert_ok(view_page(&html, &of));
+    assert_non_null(strstr(html.data, "unused = 1"));
     bytes_free(&html);
 }
 
@@ -123,6 +197,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(nothing_in_it_can_act, lay_run),
         cmocka_unit_test_setup(responses_come_in_the_order_of_steps_without_ids, lay_run),
+        cmocka_unit_test_setup(many_responses_are_found_again, lay_run),
+        cmocka_unit_test_setup(a_page_of_a_run_that_sends_its_data_has_none, lay_run),
         cmocka_unit_test_setup(a_run_in_progress_is_shown_as_far_as_it_is, lay_run),
         cmocka_unit_test_setup(what_is_not_a_run_is_refused_by_file_and_line, lay_run),
         cmocka_unit_test_setup(a_file_that_is_not_our_page_stays, lay_run),
