@@ -1,6 +1,8 @@
 // Opening and closing the page of a program's work, and the thread in between. See live.h.
 #include "live/live_internal.h"
 #include "system/files.h"
+#include "system/signals.h"
+#include "system/start.h"
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -150,10 +152,11 @@ void live_close(LivePage *p)
 {
     if (p == NULL)
         return;
-    if (error_kind() == ERROR_STOPPED)
-        snprintf(p->ended, sizeof p->ended, "stopped by a signal; the same command goes on");
-    else if (error_text()[0] != 0)
-        snprintf(p->ended, sizeof p->ended, "failed: %s", error_text());
+    const Ending *ending = process_ending();
+    if (ending->status == EXIT_STOPPED)
+        snprintf(p->ended, sizeof p->ended, "stopped; the same command goes on");
+    else if (ending->error != NULL)
+        snprintf(p->ended, sizeof p->ended, "failed: %s", ending->error);
     else
         snprintf(p->ended, sizeof p->ended, "done");
     atomic_store(&p->ending, true);

@@ -37,7 +37,7 @@ typedef struct LiveProgress {
 } LiveProgress;
 void live_progress(LivePage *page, const LiveProgress *progress);
 
-// Tells open pages how it ended, by error_text() and error_kind(): call it before they are cleared.
+// Tells open pages how the program ended, by process_ending() (system/start.h): before anything else is closed.
 void live_close(LivePage *page);
 
 #endif

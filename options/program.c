@@ -21,8 +21,6 @@ int program_main(const Program *p, void *state, Options *options, void *values, 
     bool understood = options_read(options, p->options(), values, count, words);
     bool ok = understood && options_answer(options, p->usage, stdout, &answered) &&
               (answered || run_or_stop(p, state, &stopped));
-    if (ok && !stopped)
-        error_clear(); // what was tolerated is none
     char *error = ok ? NULL : copy_text(error_text());
     Ending ending = {ok ? NULL : error != NULL ? error : error_text(), error_status(), false};
     ending.status = !understood ? 2 : ok ? (stopped ? EXIT_STOPPED : 0) : ending.status;

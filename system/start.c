@@ -43,11 +43,16 @@ static EndingListener *listener;
 
 void process_listener(EndingListener *l) { listener = l; }
 
+static Ending told;
+
 void process_ends(Ending *ending)
 {
     if (listener != NULL)
         listener(ending);
+    told = *ending;
 }
+
+const Ending *process_ending(void) { return &told; }
 
 void end_at_once(const char *what, const char *how)
 {

@@ -29,6 +29,7 @@ typedef struct Ending {
 typedef void EndingListener(Ending *ending);
 void process_listener(EndingListener *listener); // NULL: nobody
 void process_ends(Ending *ending);
+const Ending *process_ending(void); // what was told, with its changes; before: no error, status 0
 
 // What this process is among several of one program: it goes before its errors. "" until then.
 void process_is(const char *format, ...) PRINTF_LIKE(1, 2);

@@ -51,7 +51,7 @@ wait "$trainer" || status=$?
 [ $(($(milliseconds) - began)) -lt 20000 ] || failed "the end took $(($(milliseconds) - began)) ms"
 wait $listener || true
 exec 4>&- 5>&-
-tail -n 3 "$work/events" | grep -qx 'data: "stopped by a signal; the same command goes on"' || failed "the page is not told of the end"
+tail -n 3 "$work/events" | grep -qx 'data: "stopped; the same command goes on"' || failed "the page is not told of the end"
 proved "events come while it trains, its end is told, and silent clients do not hold it up"
 
 wants 0 train "$work/watched" --watch 0
