@@ -8,9 +8,9 @@
 
 typedef struct PackedList {
     AtomicFile *file;
-    const char *name;       // class of its elements
-    size_t each;            // bytes of an element before they are packed, at least
-    Bytes values;           // of the element so far
+    const char *name;        // class of its elements
+    size_t each;             // bytes of an element before they are packed, at least
+    Bytes values;            // of the element so far
     int64_t elements, place; // that are written; of the value that is added next, in the element so far
 } PackedList;
 

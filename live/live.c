@@ -16,8 +16,8 @@ enum {
     LOOKS = 3,         // ticks between two looks at the files
     NICENESS = 10
 };
-static const double HEARTBEAT = 10,  // seconds without an event, so that a client that is gone is noticed
-    FAREWELL = 0.3;                  // seconds that clients have to hear of the end
+static const double HEARTBEAT = 10, // seconds without an event, so that a client that is gone is noticed
+    FAREWELL = 0.3;                 // seconds that clients have to hear of the end
 
 // ---- the thread
 

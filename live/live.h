@@ -22,8 +22,8 @@ typedef struct LivePage LivePage;
 typedef struct LiveWork { // what is watched
     const char *program, *out;
     const Options *options;
-    bool rows; // out is a file of rows to come (rows/journal.h); else the folder of a training run
-    int rank;  // only rank 0 has a page
+    bool rows;          // out is a file of rows to come (rows/journal.h); else the folder of a training run
+    int rank;           // only rank 0 has a page
     const char *scores; // summary.json of ./evaluate, which is there in the end; NULL: none
 } LiveWork;
 

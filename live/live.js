@@ -1,7 +1,7 @@
 // A page of work that goes on (live/live.h): its events fill what view.js shows. WORK says what it is. Of responses the
 // files of the newest steps are read, and those of earlier ones when that is asked for.
 (function () {
-    const {$, make, folded, lazily, visible} = Page;
+    const {$, meta, make, folded, lazily, visible} = Page;
     const EACH = 8, ROWS = 50; // steps whose responses are read at once; rows that are shown
     const state = make('p', 'state', 'connecting …');
     state.id = 'state';
@@ -28,7 +28,7 @@
 
     // ---- responses of a training run
 
-    let coming = [], unread = [], fresh = [], chain = Promise.resolve(), due = null;
+    let again = null, over = false, coming = [], unread = [], fresh = [], chain = Promise.resolve(), due = null;
     const earlier = make('button', '', 'read earlier steps');
     earlier.hidden = true;
     $('after').after(earlier);
@@ -48,6 +48,7 @@
     }
 
     async function load(name) {
+        if (over) throw new Error('the program has ended, and its files are no longer sent; build/report makes a page of all of them');
         const text = await (await fetch(name)).text(), rows = [];
         for (const line of text.split('\n')) {
             if (line === '') continue;
@@ -68,8 +69,9 @@
 
     function readFiles(names) { // one after the other, the newest first
         chain = chain.then(async () => {
-            for (const name of names.reverse()) await readFile(name);
-            earlier.hidden = unread.length === 0;
+            for (const name of names.reverse()) if (!over) await readFile(name);
+            earlier.hidden = over || unread.length === 0;
+            earlier.textContent = 'read earlier steps (' + unread.length.toLocaleString('en') + ' more)';
             listFresh();
         }).catch(() => {}); // the connection is gone: the events say so
     }
@@ -111,10 +113,8 @@
         facts.textContent = parts.join(' · ');
     }
 
-    async function showScores() {
-        const text = await (await fetch('scores')).text();
-        if (text === '') return;
-        const summary = JSON.parse(text), percent = v => typeof v === 'number' ? (100 * v).toFixed(1) : '';
+    function showScores(summary) {
+        const percent = v => typeof v === 'number' ? (100 * v).toFixed(1) : '';
         const cells = (tag, list) => make('tr', '', null, list.map((t, i) => make(tag, i > 0 ? 'number' : '', t)));
         scores.replaceChildren(make('h2', '', 'Scores, %'), make('div', 'wide', null, [make('table', '', null, [
             cells('th', ['task', 'score', '±', 'strict', 'questions', 'cut off']), ...Object.keys(summary).map(task => {
@@ -136,6 +136,8 @@
     events.onerror = () => say('wrong', '○ no connection: ' + WORK.program + ' has ended, or cannot be reached');
     on('again', () => location.reload());
     on('log', text => {
+        if (meta.starts === null && again === null) // the run's folder was not there yet when this page was made
+            again = setTimeout(() => location.reload(), 2000);
         const rows = text.split('\n').map(line => JSON.parse(line));
         View.add(rows);
         rows.forEach(announced);
@@ -146,13 +148,15 @@
     on('rows', () => {
         if (rowsDue === null) rowsDue = setTimeout(() => {
             rowsDue = null;
-            showRows().catch(() => {});
+            if (!over) showRows().catch(() => {});
         }, 1000);
     });
+    on('scores', text => showScores(JSON.parse(text)));
     on('ended', text => {
         const how = JSON.parse(text);
+        over = true;
+        earlier.hidden = true;
         events.close();
         say(how === 'done' ? 'note' : 'wrong', '■ ' + WORK.program + ' has ended: ' + how);
-        if (WORK.scores) showScores().catch(() => {});
     });
 })();

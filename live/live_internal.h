@@ -20,18 +20,18 @@ typedef struct Stream Stream;
 struct LivePage {
     const char *program;
     bool rows;
-    char *out, *growing;  // the file that grows: log.jsonl, or OUT.partial
-    char *scores;         // as LiveWork's; NULL
+    char *out, *growing; // the file that grows: log.jsonl, or OUT.partial
+    char *scores;        // as LiveWork's; NULL
     char token[TOKEN_DIGITS + 1];
-    Bytes options;        // as a configuration file
+    Bytes options; // as a configuration file
     struct MHD_Daemon *daemon;
     pthread_t thread;
     atomic_bool ending;   // by live_close; `ended` is written before
     char ended[1024];     // how
     pthread_mutex_t lock; // of progress and told
     LiveProgress progress;
-    uint64_t told;        // how often progress was
-    FileSeen seen;        // of the growing file
+    uint64_t told; // how often progress was
+    FileSeen seen; // of the growing file
     uint64_t seen_told;
     Stream *streams;
     int stream_count;
@@ -50,7 +50,7 @@ void route_end(void *page, struct MHD_Connection *connection, void **state, enum
 FileSeen file_seen(const char *path);
 
 // Events for one client: "log", lines of the log; "again": forget them, the log was cut; "progress", "rows": the file of
-// rows has grown; "ended". last_event: what the client had last, from its header; NULL. NULL: no memory, or too many.
+// rows has grown; in the end "scores", where there are some, and "ended". last_event: what the client had last, from its header; NULL. NULL: no memory, or too many.
 Stream *stream_open(LivePage *page, struct MHD_Connection *connection, const char *last_event);
 ssize_t stream_read(void *stream, uint64_t position, char *buffer, size_t most); // MHD_ContentReaderCallback
 void stream_close(void *stream);

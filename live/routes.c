@@ -91,13 +91,12 @@ static enum MHD_Result answer_page(const LivePage *p, struct MHD_Connection *c)
     Bytes html = {0};
     Bytes script = {0};
     ViewPage page = {.title = p->out, .run = p->rows ? NULL : p->out, .options = p->options.data};
-    bool ok = bytes_printf(&script, "const WORK = {program: '%s', rows: %s, scores: %s};\n", p->program,
-                           p->rows ? "true" : "false", p->scores != NULL ? "true" : "false") &&
-              bytes_text(&script, LIVE_SCRIPT);
+    bool ok =
+        bytes_printf(&script, "const WORK = {program: '%s', rows: %s};\n", p->program, p->rows ? "true" : "false") &&
+        bytes_text(&script, LIVE_SCRIPT);
     page.script = script.data;
     ok = ok && view_page(&html, &page);
-    struct MHD_Response *r =
-        ok ? MHD_create_response_from_buffer(html.size, html.data, MHD_RESPMEM_MUST_COPY) : NULL;
+    struct MHD_Response *r = ok ? MHD_create_response_from_buffer(html.size, html.data, MHD_RESPMEM_MUST_COPY) : NULL;
     bytes_free(&script);
     bytes_free(&html);
     return ok ? queue(c, 200, "text/html; charset=utf-8", r) : refuse_with_error(c);
@@ -110,8 +109,7 @@ static enum MHD_Result answer_events(LivePage *p, struct MHD_Connection *c)
     Stream *s = stream_open(p, c, last);
     if (s == NULL)
         return refuse(c, 503, "too many pages are open\n");
-    struct MHD_Response *r =
-        MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK, stream_read, s, stream_close);
+    struct MHD_Response *r = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK, stream_read, s, stream_close);
     if (r == NULL)
         stream_close(s);
     return queue(c, 200, "text/event-stream; charset=utf-8", r);
@@ -146,8 +144,6 @@ static enum MHD_Result answer(LivePage *p, struct MHD_Connection *c, const char 
         return answer_events(p, c);
     if (p->rows && strcmp(name, "rows") == 0)
         return answer_file(c, p->growing, TAIL);
-    if (p->scores != NULL && strcmp(name, "scores") == 0)
-        return answer_file(c, p->scores, 0);
     if (!p->rows && names_responses(name))
         return answer_in_out(p, c, name);
     return refuse(c, 404, "not found\n");

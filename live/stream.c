@@ -2,6 +2,7 @@
 // from there when its client has taken that: a slow client costs no memory, and holds up nobody.
 #include "json/json_source.h"
 #include "live/live_internal.h"
+#include "system/files.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -57,18 +58,23 @@ static bool read_lines(Bytes *out, int file, uint64_t at)
 
 // ---- events
 
-static bool add_lines(Stream *s)
+// An event's data, a line of it for each of the text's.
+static bool add_data(Bytes *out, Text text)
 {
-    const char *line = s->piece.data, *all = line + s->piece.size;
-    if (line == NULL || s->piece.size == 0)
-        return true;
-    TRY(bytes_printf(&s->out, "event: log\nid: %" PRIu64 "-%" PRIu64 "\n", s->sent.file, s->sent.size));
+    const char *line = text.data, *all = line + text.size;
     for (const char *end; line < all; line = end + 1) {
         end = memchr(line, '\n', (size_t)(all - line));
-        TRY(bytes_text(&s->out, "data: ") && bytes_append(&s->out, line, (size_t)(end - line)) &&
-            bytes_text(&s->out, "\n"));
+        end = end == NULL ? all : end;
+        TRY(bytes_text(out, "data: ") && bytes_append(out, line, (size_t)(end - line)) && bytes_text(out, "\n"));
     }
-    return bytes_text(&s->out, "\n");
+    return bytes_text(out, "\n");
+}
+
+static bool add_lines(Stream *s)
+{
+    return s->piece.size == 0 ||
+           (bytes_printf(&s->out, "event: log\nid: %" PRIu64 "-%" PRIu64 "\n", s->sent.file, s->sent.size) &&
+            add_data(&s->out, (Text){s->piece.data, s->piece.size}));
 }
 
 static bool add_log(Stream *s)
@@ -111,11 +117,20 @@ static bool add_progress(Stream *s)
                         now.done, now.before, now.total, now.tokens, now.running, now.seconds);
 }
 
+static bool add_scores(Stream *s)
+{
+    if (s->page->scores == NULL || !file_exists(s->page->scores))
+        return true;
+    bytes_clear(&s->piece);
+    return file_read(&s->piece, s->page->scores, LINE_MOST) && bytes_text(&s->out, "event: scores\n") &&
+           add_data(&s->out, (Text){s->piece.data, s->piece.size});
+}
+
 static bool add_end(Stream *s)
 {
     Text how = {s->page->ended, utf8_valid_prefix(s->page->ended, strlen(s->page->ended))};
     s->ended = true;
-    return bytes_text(&s->out, "event: ended\ndata: ") && json_append_string(&s->out, how) &&
+    return add_scores(s) && bytes_text(&s->out, "event: ended\ndata: ") && json_append_string(&s->out, how) &&
            bytes_text(&s->out, "\n\n");
 }
 
@@ -133,7 +148,8 @@ ssize_t stream_read(void *stream, uint64_t position, char *buffer, size_t most)
 {
     Stream *s = stream;
     if (s->taken == s->out.size) {
-        bool beats = s->asleep && !s->ended; // it was woken: something is said, so that a client that is gone is noticed
+        bool beats =
+            s->asleep && !s->ended; // it was woken: something is said, so that a client that is gone is noticed
         s->asleep = false;
         s->taken = 0;
         bytes_clear(&s->out);

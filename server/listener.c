@@ -7,10 +7,10 @@
 static struct MHD_Daemon *listen_at(const Listener *l, const struct addrinfo *address)
 {
     unsigned flags = l->flags | (address->ai_family == AF_INET6 ? MHD_USE_IPv6 : 0u);
-    struct MHD_Daemon *daemon = MHD_start_daemon(
-        flags, (uint16_t)l->port, NULL, NULL, l->handle, l->context, MHD_OPTION_SOCK_ADDR, address->ai_addr,
-        MHD_OPTION_NOTIFY_COMPLETED, l->end, l->context, MHD_OPTION_CONNECTION_LIMIT, l->connections,
-        MHD_OPTION_CONNECTION_TIMEOUT, l->idle_seconds, MHD_OPTION_END);
+    struct MHD_Daemon *daemon =
+        MHD_start_daemon(flags, (uint16_t)l->port, NULL, NULL, l->handle, l->context, MHD_OPTION_SOCK_ADDR,
+                         address->ai_addr, MHD_OPTION_NOTIFY_COMPLETED, l->end, l->context, MHD_OPTION_CONNECTION_LIMIT,
+                         l->connections, MHD_OPTION_CONNECTION_TIMEOUT, l->idle_seconds, MHD_OPTION_END);
     if (daemon == NULL && errno == EADDRINUSE)
         fail("%s %" PRId64 ": another program listens there; give another port, or 0 for a free one", l->port_option,
              l->port);

@@ -6,11 +6,11 @@
 #include <microhttpd.h>
 
 typedef struct Listener {
-    const char *host; // a name or an address of this machine
-    int64_t port;     // 0: a free one
+    const char *host;                      // a name or an address of this machine
+    int64_t port;                          // 0: a free one
     const char *host_option, *port_option; // for errors: "--host"
-    unsigned flags;   // MHD_FLAGs
-    unsigned connections, idle_seconds; // at most; without a byte, but for connections that are suspended
+    unsigned flags;                        // MHD_FLAGs
+    unsigned connections, idle_seconds;    // at most; without a byte, but for connections that are suspended
     MHD_AccessHandlerCallback handle;
     MHD_RequestCompletedCallback end;
     void *context; // of both

@@ -12,10 +12,11 @@ const char VIEW_BEGINNING[] = "<!doctype html>\n<html lang=\"en\"><head><meta ch
                               "<meta name=\"generator\" content=\"report\">\n";
 
 // Nothing is fetched, whatever a text holds.
-static const char HEAD[] =
-    "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; connect-src %s; style-src "
-    "'unsafe-inline'; script-src 'unsafe-inline'\">\n"
-    "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n";
+static const char HEAD[] = "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; connect-src %s; "
+                           "img-src data:; style-src "
+                           "'unsafe-inline'; script-src 'unsafe-inline'\">\n"
+                           "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<link "
+                           "rel=\"icon\" href=\"data:,\">\n"; // an empty icon: browsers ask for one
 
 static const char BODY[] =
     "<noscript><p>This page needs JavaScript; log.jsonl holds the same figures.</p></noscript>\n"

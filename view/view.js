@@ -130,7 +130,8 @@ const View = (function () {
                 share ? Math.round(100 * k * dy) + '%' : short(k * dy)));
         }
         for (let k = Math.ceil(first / dx); k * dx <= last; k++)
-            svg.appendChild(shape('text', {x: x(k * dx), y: HEIGHT - 6, 'text-anchor': 'middle'}, String(k * dx)));
+            svg.appendChild(shape('text', {x: x(k * dx), y: HEIGHT - 6,
+                'text-anchor': x(k * dx) > WIDTH - 24 ? 'end' : 'middle'}, String(k * dx)));
     }
 
     // Triangles at the edge, above or below which values lie; each says which one.

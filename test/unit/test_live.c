@@ -37,12 +37,15 @@ static Page open_page(bool rows)
 {
     static Options options = {.values = &values};
     Page p = {0};
-    char *said = path_join(folder, "said"), *out = rows ? path_join(folder, "out.jsonl") : copy_text(folder);
+    char *said = path_join(folder, "said"), *scores = path_join(folder, "summary.json"),
+         *out = rows ? path_join(folder, "out.jsonl") : copy_text(folder);
     options.table = (OptionTable){no_rows, 0};
     int file = open(said, O_RDWR | O_CREAT | O_TRUNC, 0600), before = dup(2);
     assert_true(file >= 0 && before >= 0 && dup2(file, 2) == 2);
-    bool ok = live_open(&p.page, &(WatchOptions){0, "127.0.0.1"},
-                        &(LiveWork){.program = "train_sft", .out = out, .options = &options, .rows = rows});
+    bool ok = live_open(
+        &p.page, &(WatchOptions){0, "127.0.0.1"},
+        &(LiveWork){
+            .program = "train_sft", .out = out, .options = &options, .rows = rows, .scores = rows ? scores : NULL});
     fflush(stderr);
     dup2(before, 2);
     assert_ok(ok);
@@ -54,6 +57,7 @@ static Page open_page(bool rows)
     close(file);
     close(before);
     free(said);
+    free(scores);
     free(out);
     return p;
 }
@@ -100,8 +104,8 @@ static bool read_until(int s, Bytes *out, const char *wanted)
 static int asked(const Page *p, const char *token, const char *name, const char *headers)
 {
     char request[400];
-    int s = connected(p), size = snprintf(request, sizeof request, "GET /%s%s HTTP/1.1\r\nHost: h\r\n%s\r\n", token, name,
-                                          headers);
+    int s = connected(p),
+        size = snprintf(request, sizeof request, "GET /%s%s HTTP/1.1\r\nHost: h\r\n%s\r\n", token, name, headers);
     send_all(s, request, (size_t)size);
     return s;
 }
@@ -134,8 +138,16 @@ static void only_the_address_with_its_token_has_a_page(void **state)
     assert_answer(&p, p.token, "/", "HTTP/1.1 200", "connect-src 'self'");
     assert_answer(&p, p.token, "/rollouts/step-1.jsonl", "HTTP/1.1 200", "{\"step\": 1}");
     assert_answer(&p, p.token, "/rollouts/step-2.jsonl", "HTTP/1.1 204", "");
-    static const char *const wrong[] = {"", "/", "/secret", "/log.jsonl", "/rollouts/../secret", "/rollouts/step-.jsonl",
-                                        "/rollouts/step-1.jsonl/", "/rollouts/step-1", "/rows", "/scores", "/%2e%2e/secret"};
+    static const char *const wrong[] = {"",
+                                        "/",
+                                        "/secret",
+                                        "/log.jsonl",
+                                        "/rollouts/../secret",
+                                        "/rollouts/step-.jsonl",
+                                        "/rollouts/step-1.jsonl/",
+                                        "/rollouts/step-1",
+                                        "/rows",
+                                        "/%2e%2e/secret"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         if (strcmp(wrong[i], "/") != 0)
             assert_answer(&p, p.token, wrong[i], "HTTP/1.1 404", "not found");
@@ -190,15 +202,18 @@ static void rows_are_told_by_their_number_and_the_last_ones(void **state)
     Page p = open_page(true);
     Bytes out = {0};
     int s = asked(&p, p.token, "/events", "");
-    live_progress(p.page, &(LiveProgress){.done = 3, .before = 1, .total = 7, .tokens = -1, .running = 2, .seconds = 0.5});
-    read_until(s, &out, "data: {\"done\":3,\"before\":1,\"total\":7,\"tokens\":-1,\"running\":2,\"seconds\":0.500}\n\n");
+    live_progress(p.page,
+                  &(LiveProgress){.done = 3, .before = 1, .total = 7, .tokens = -1, .running = 2, .seconds = 0.5});
+    read_until(s, &out,
+               "data: {\"done\":3,\"before\":1,\"total\":7,\"tokens\":-1,\"running\":2,\"seconds\":0.500}\n\n");
     assert_answer(&p, p.token, "/rows", "HTTP/1.1 204", "");
     put("out.jsonl.partial", "{}\n0 0123456789abcdef {\"text\":\"a\"}\n", "w");
     read_until(s, &out, "event: rows\n");
     assert_answer(&p, p.token, "/rows", "HTTP/1.1 200", "{\"text\":\"a\"}");
     assert_answer(&p, p.token, "/rollouts/step-1.jsonl", "HTTP/1.1 404", "");
+    put("summary.json", "{\n  \"a\": 1\n}\n", "w");
     live_close(p.page);
-    read_until(s, &out, "event: ended\ndata: \"done\"\n\n");
+    read_until(s, &out, "event: scores\ndata: {\ndata:   \"a\": 1\ndata: }\n\nevent: ended\ndata: \"done\"\n\n");
     close(s);
     bytes_free(&out);
 }
@@ -210,7 +225,8 @@ static void a_port_that_is_taken_is_refused_with_a_remedy(void **state)
     LivePage *second = NULL;
     Options options = {.table = {no_rows, 0}, .values = &values};
     LiveWork work = {.program = "train_sft", .out = folder, .options = &options};
-    assert_refused(live_open(&second, &(WatchOptions){p.port, "127.0.0.1"}, &work), "another program listens there; give another port, or 0");
+    assert_refused(live_open(&second, &(WatchOptions){p.port, "127.0.0.1"}, &work),
+                   "another program listens there; give another port, or 0");
     assert_refused(live_open(&second, &(WatchOptions){0, "no such host"}, &work), "--watch-host no such host");
     work.rank = 1; // has no page
     assert_ok(live_open(&second, &(WatchOptions){p.port, "127.0.0.1"}, &work));
@@ -228,11 +244,12 @@ static void broken_requests_hurt_nobody(void **state)
     (void)state;
     put("log.jsonl", "{\"step\": 1}\n", "w");
     Page p = open_page(false);
-    static const char *const kinds[] = {"GET /%s/events HTTP/1.1\r\nHost: h\r\nLast-Event-ID: 99999999999999999999-18446744073709551615\r\n\r\n",
-                                        "POST /%s/ HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000000000\r\n\r\nbody",
-                                        "GET /%s/ HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n",
-                                        "GET /%s/rollouts/step-99999999999999999999999.jsonl HTTP/1.0\r\n\r\n",
-                                        "HEAD /%s/events HTTP/1.1\r\nHost: h\r\n\r\n"};
+    static const char *const kinds[] = {
+        "GET /%s/events HTTP/1.1\r\nHost: h\r\nLast-Event-ID: 99999999999999999999-18446744073709551615\r\n\r\n",
+        "POST /%s/ HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000000000\r\n\r\nbody",
+        "GET /%s/ HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n",
+        "GET /%s/rollouts/step-99999999999999999999999.jsonl HTTP/1.0\r\n\r\n",
+        "HEAD /%s/events HTTP/1.1\r\nHost: h\r\n\r\n"};
     for (uint32_t i = 0; i < TRIES; i++) {
         Philox r = random_bits(5, RANDOM_SAMPLE, i, 0, 0);
         char request[600];
@@ -268,7 +285,8 @@ static void clients_that_do_not_listen_do_not_hold_up_the_end(void **state)
     (void)state;
     Bytes lines = {0};
     for (int i = 0; i < 100000; i++)
-        assert_ok(bytes_printf(&lines, "{\"step\": %d, \"loss\": 0.123456789, \"grad_norm\": 0.12345678901234567}\n", i));
+        assert_ok(
+            bytes_printf(&lines, "{\"step\": %d, \"loss\": 0.123456789, \"grad_norm\": 0.12345678901234567}\n", i));
     put("log.jsonl", lines.data, "w"); // more than sockets hold
     Page p = open_page(false);
     int clients[CLIENTS];
