@@ -1,6 +1,6 @@
-// Lists of JSON values in a page, packed: many values make an array, which is deflated and stands in a script element in
-// base64. A run of hundreds of megabytes is so a quarter of that, a browser reads past it quickly, no text in it can be
-// markup, and page.js unpacks an element when a value of it is looked at.
+// Lists of JSON values in a page, packed: many values make an array, which is deflated and stands in a script element
+// in base64. A run of hundreds of megabytes is so a quarter of that, a browser reads past it quickly, no text in it can
+// be markup, and page.js unpacks an element when a value of it is looked at.
 #ifndef HTML_PACKED_H
 #define HTML_PACKED_H
 

@@ -104,8 +104,8 @@ static void free_page(LivePage *p)
     free(p);
 }
 
-// libmicrohttpd has no thread of its own: it runs in ours, by select, since poll needs one, and by epoll (0.9.75) it misses
-// clients that close. A process with more than a thousand descriptors has no room for them, and they are turned away.
+// libmicrohttpd has no thread of its own: it runs in ours, by select, since poll needs one, and by epoll (0.9.75) it
+// misses clients that close. Where a process has a thousand descriptors open, further clients are turned away.
 bool live_open(LivePage **page, const WatchOptions *o, const LiveWork *work)
 {
     if (o->watch < 0 || work->rank > 0)

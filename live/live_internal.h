@@ -49,8 +49,9 @@ void route_end(void *page, struct MHD_Connection *connection, void **state, enum
 
 FileSeen file_seen(const char *path);
 
-// Events for one client: "log", lines of the log; "again": forget them, the log was cut; "progress", "rows": the file of
-// rows has grown; in the end "scores", where there are some, and "ended". last_event: what the client had last, from its header; NULL. NULL: no memory, or too many.
+// Events for one client: "log", lines of the log; "again": forget them, the log was cut; "progress"; "rows": the file
+// of rows has grown; in the end "scores", where there are some, and "ended". last_event: what the client had last, from
+// its header, or NULL. NULL: no memory, or there are too many.
 Stream *stream_open(LivePage *page, struct MHD_Connection *connection, const char *last_event);
 ssize_t stream_read(void *stream, uint64_t position, char *buffer, size_t most); // MHD_ContentReaderCallback
 void stream_close(void *stream);

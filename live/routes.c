@@ -1,5 +1,5 @@
-// What is at the address of a live page: /TOKEN/ is the page, and below it what its script asks for. Anything else, also
-// without the token, is not found. Only GET and HEAD, without a body.
+// What is at the address of a live page: /TOKEN/ is the page, and below it what its script asks for. Anything else,
+// also without the token, is not found. Only GET and HEAD, without a body.
 #include "live/live_internal.h"
 #include "system/files.h"
 #include "view/view.h"

@@ -1,4 +1,5 @@
-// Listening for HTTP by libmicrohttpd: what ./serve (serving/connections.h) and the live page of a run (live/live.h) share.
+// Listening for HTTP by libmicrohttpd: what ./serve (serving/connections.h) and the page of work that goes on
+// (live/live.h) share.
 #ifndef SERVER_LISTENER_H
 #define SERVER_LISTENER_H
 

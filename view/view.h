@@ -1,7 +1,8 @@
 // One HTML page of a training run, without anything from elsewhere, to be opened in a browser while the run works or
-// afterwards: curves of everything that log.jsonl has, where a step's time goes, verdicts, evaluations, the options, the
-// memory and the versions, and every rollout and every answer to a held-out problem, to be read, searched and filtered.
-// Rows are unpacked only when they are looked at. Texts of data and models are shown as text, whatever they hold.
+// afterwards: curves of everything that log.jsonl has, where a step's time goes, verdicts, evaluations, the options,
+// the memory and the versions, and every rollout and every answer to a held-out problem, to be read, searched and
+// filtered. Rows are unpacked only when they are looked at. Texts of data and models are shown as text, whatever they
+// hold.
 #ifndef VIEW_VIEW_H
 #define VIEW_VIEW_H
 
