@@ -38,6 +38,7 @@ static void *serve(void *context)
     LivePage *p = context;
     double woken = clock_seconds(), end = 0;
     setpriority(PRIO_PROCESS, 0, NICENESS); // on Linux, of this thread alone
+    pthread_setname_np(pthread_self(), "live page");
     for (int64_t tick = 0; end == 0 || (p->stream_count > 0 && clock_seconds() < end); tick++) {
         MHD_run_wait(p->daemon, end == 0 ? TICK : 10);
         bool ends = end == 0 && atomic_load(&p->ending);
