@@ -64,7 +64,7 @@
         const rows = lazily(() => load(name)), held = name.startsWith('evaluations'), or = value => value === undefined ? null : value;
         (await rows()).forEach((row, place) => fresh.push({rows, place, step: row.step, held, id: or(row.id), sample: or(row.sample),
             level: or(row.difficulty), source: or(row.source), verdict: or(row.verdict), reward: or(row.reward),
-            begin: row.response.length > 140 ? row.response.slice(0, 140) + '…' : row.response}));
+            begin: View.beginOf(row.response)}));
     }
 
     function readFiles(names) { // one after the other, the newest first

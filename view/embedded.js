@@ -13,10 +13,11 @@
         const chunks = all('rows').map(element => lazily(() => unpacked(element))), entries = [];
         let last = -1, place = 0;
         for (const element of all('index'))
-            for (const [chunk, step, held, id, sample, level, source, verdict, reward, begin] of await unpacked(element)) {
-                place = chunk === last ? place + 1 : 0;
-                last = chunk;
-                entries.push({rows: chunks[chunk], place, step, held: held === 1, id, sample, level, source, verdict, reward, begin});
+            for (const e of await unpacked(element)) {
+                place = e[0] === last ? place + 1 : 0;
+                last = e[0];
+                entries.push({rows: chunks[last], place, step: e[1], held: e[2] === 1, id: e[3], sample: e[4], level: e[5],
+                    source: e[6], verdict: e[7], reward: e[8]});
             }
         View.list(entries);
     }

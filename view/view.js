@@ -342,9 +342,9 @@ const View = (function () {
 
     // ---- responses
 
-    // An entry has what the list shows of a response (step, held, id, sample, level, source, verdict, reward, begin),
-    // and where the rest is: rows() gives a promise of a list, in which it is at place.
-    const SHOWN = 100, SLICE = 30; // on a screen; milliseconds of searching at once
+    // An entry has what the list shows of a response (step, held, id, sample, level, source, verdict, reward, and,
+    // if it is at hand, begin), and where the rest is: rows() gives a promise of a list, in which it is at place.
+    const SHOWN = 100, SLICE = 30, BEGIN = 140; // on a screen; milliseconds of searching at once; characters in the list
     const KNOWN = ['step', 'id', 'source', 'category', 'difficulty', 'prompt', 'reference', 'sample', 'response', 'tokens',
         'finish_reason', 'answer', 'kind', 'verdict', 'rule', 'reward', 'advantage', 'ids', 'prompt_ids'];
     const KINDS = {equal: 'right', different: 'wrong', unknown: 'note'};
@@ -370,12 +370,15 @@ const View = (function () {
             make('pre', '', row.response), make('h4', '', 'verdict and reward'), list]);
     }
 
+    const beginOf = text => text.length > BEGIN ? text.slice(0, BEGIN) + '…' : text;
     function item(e) {
         const summary = make('summary');
         if (e.verdict !== null) summary.appendChild(make('span', 'tag ' + KINDS[e.verdict], e.verdict));
         if (e.reward !== null) summary.appendChild(make('span', 'tag', 'reward ' + short(e.reward)));
         summary.appendChild(make('b', '', (e.held ? 'held-out, ' : '') + 'step ' + e.step + ' · ' + e.id + ' #' + e.sample));
-        summary.appendChild(make('span', 'begin', e.begin));
+        const begin = summary.appendChild(make('span', 'begin'));
+        if (e.begin !== undefined) begin.textContent = visible(e.begin);
+        else e.rows().then(rows => { begin.textContent = visible(beginOf(rows[e.place].response)); }, () => {});
         return folded(summary, async () => opened((await e.rows())[e.place]));
     }
 
@@ -466,5 +469,5 @@ const View = (function () {
     for (const [name, none] of MENUS) $(name).appendChild(make('option', '', none)).value = '0';
     startTable();
     optionTable();
-    return {add, draw, list};
+    return {add, draw, list, beginOf};
 })();

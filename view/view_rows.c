@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BEGIN_BYTES = 140, WHERE_BYTES = 1024 };
+enum { WHERE_BYTES = 1024 };
 
 static json_t *or_null(const json_t *row, const char *key)
 {
@@ -16,18 +16,14 @@ static json_t *or_null(const json_t *row, const char *key)
 // Its entry in the list, as embedded.js reads it, but for its element. NULL after fail().
 static json_t *entry_of(bool held, const json_t *row, const char *where)
 {
-    const char *text = json_string_value(json_object_get(row, "response"));
     json_t *step = json_object_get(row, "step");
-    if (!json_is_integer(step) || text == NULL) {
+    if (!json_is_integer(step) || !json_is_string(json_object_get(row, "response"))) {
         fail("%s: is not a response as train_rl writes it", where);
         return NULL;
     }
-    size_t size = strlen(text);
-    bool cut = size > BEGIN_BYTES;
-    json_t *entry = json_pack(
-        "[iOiOOOOOOo]", 0, step, held, or_null(row, "id"), or_null(row, "sample"), or_null(row, "difficulty"),
-        or_null(row, "source"), or_null(row, "verdict"), or_null(row, "reward"),
-        json_sprintf("%.*s%s", (int)(cut ? utf8_valid_prefix(text, BEGIN_BYTES) : size), text, cut ? "…" : ""));
+    json_t *entry =
+        json_pack("[iOiOOOOOO]", 0, step, held, or_null(row, "id"), or_null(row, "sample"), or_null(row, "difficulty"),
+                  or_null(row, "source"), or_null(row, "verdict"), or_null(row, "reward"));
     if (entry == NULL)
         fail("no memory for a page");
     return entry;

@@ -89,8 +89,8 @@ static void responses_come_in_the_order_of_steps_without_ids(void **state)
     assert_int_equal(json_array_size(rows), 3);
     json_t *nine = json_array_get(index, 0);
     assert_string_equal(json_string_value(json_array_get(nine, 7)), "equal");
-    assert_json(json_array_get(index, 1), "[0,10,0,\"b\",0,null,null,null,null,\"ten\"]");
-    assert_json(json_array_get(index, 2), "[0,9,1,\"h\",1,null,null,null,null,\"held\"]");
+    assert_json(json_array_get(index, 1), "[0,10,0,\"b\",0,null,null,null,null]");
+    assert_json(json_array_get(index, 2), "[0,9,1,\"h\",1,null,null,null,null]");
     assert_json(json_array_get(rows, 1),
                 "{\"step\":10,\"id\":\"b\",\"sample\":0,\"prompt\":\"p\",\"response\":\"ten\"}");
     json_t *hostile = json_object_get(json_array_get(rows, 0), "response");
@@ -125,7 +125,6 @@ static void many_responses_are_found_again(void **state)
         json_int_t element = json_integer_value(json_array_get(entry, 0));
         assert_true(element == last || element == last + 1);
         assert_true(json_equal(json_array_get(entry, 3), json_object_get(row, "id")));
-        assert_true(strlen(json_string_value(json_array_get(entry, 9))) < 200);
         last = element;
     }
     assert_int_equal(last + 1, elements);
