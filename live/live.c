@@ -109,6 +109,8 @@ static void free_page(LivePage *p)
 // misses clients that close. Where a process has a thousand descriptors open, further clients are turned away.
 bool live_open(LivePage **page, const WatchOptions *o, const LiveWork *work)
 {
+    if (o->watch < 0 && option_on_command_line(work->options, "watch_host"))
+        return fail_as(ERROR_USAGE, "--watch-host: there is no page; give --watch PORT, too");
     if (o->watch < 0 || work->rank > 0)
         return true;
     LivePage *p = allocate(1, sizeof *p);

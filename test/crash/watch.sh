@@ -70,4 +70,6 @@ ask=(./generate --model "$work/calm" --prompts "$work/prompts.jsonl" --max-new-t
 grep -q 'watch it at' "$work/stderr" && cmp "$work/calm.jsonl" "$work/watched.jsonl" || failed "generate --watch"
 wants 2 ./generate --model "$work/calm" --chat --watch 0 >"$work/stdout" 2>"$work/stderr"
 says "--chat is in the terminal; drop --watch"
-proved "generate is watched, too"
+wants 2 ./train_sft "${recipe[@]}" --out "$work/second" --watch-host 127.0.0.1 >"$work/stdout" 2>"$work/stderr"
+says "--watch-host: there is no page; give --watch PORT, too"
+proved "generate is watched, too; an address without a page is refused"
