@@ -1,44 +1,24 @@
-// A run's page: its head (page_above.c), then the rows of each task as JSON, in chunks of which each has an index in
-// front of it, then the script (page.js) that reads them. What a script element may not hold is escaped in the JSON.
+// A run's page: its head (page_above.c), then the rows of each task, packed (html/packed.h), and what the list shows of
+// them, then the script (page.js) that reads them.
 #include "figures/figures.h"
 #include "figures/page_internal.h"
 #include "html/html.h"
+#include "html/packed.h"
 #include "rows/lines.h"
 #include "system/files.h"
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHUNK_BYTES = 1 << 19, BEGIN_BYTES = 140, WHERE_BYTES = 1024 };
+enum { INDEX_BYTES = 1 << 21, ROWS_BYTES = 1 << 19 }; // of an element, before it is packed
+enum { BEGIN_BYTES = 140, WHERE_BYTES = 1024 };
 enum { RIGHT = 1, STRICT = 2, CUT_OFF = 4, FOUND = 8, DRAWN = 16, UNREADABLE = 32 }; // as in page.js
 
 typedef struct Writer {
     AtomicFile file;
-    const char *task;
-    Bytes index, rows; // of the chunk so far; empty: none
+    PackedList index, rows;
 } Writer;
 
 static bool write_text(Writer *w, const char *text) { return atomic_write(&w->file, text, strlen(text)); }
-
-// ---- chunks
-
-static bool write_chunk(Writer *w)
-{
-    bool ok = bytes_text(&w->index, "]}</script>\n<script type=\"application/json\" class=\"rows\">[") &&
-              atomic_write(&w->file, w->index.data, w->index.size) && bytes_text(&w->rows, "]</script>\n") &&
-              atomic_write(&w->file, w->rows.data, w->rows.size);
-    bytes_clear(&w->index);
-    bytes_clear(&w->rows);
-    return ok;
-}
-
-static bool begin_chunk(Writer *w)
-{
-    json_t *task = json_string(w->task);
-    bool ok = bytes_text(&w->index, "<script type=\"application/json\" class=\"index\">{\"task\":") &&
-              html_json(&w->index, task) && bytes_text(&w->index, ",\"rows\":[");
-    json_decref(task);
-    return ok;
-}
 
 // ---- a row
 
@@ -52,8 +32,9 @@ static int flags_of(const json_t *row)
            (reason != NULL && figures_cut_off(reason) ? CUT_OFF : 0);
 }
 
-// Its entry in the list: id, sample, flags, categories, how the question begins. NULL after fail().
-static json_t *entry_of(const json_t *row, const char *where)
+// Its entry in the list: its element (added later), task, id, sample, flags, categories, how the question begins. NULL
+// after fail().
+static json_t *entry_of(const json_t *row, const char *task, const char *where)
 {
     json_t *id = json_object_get(row, "id"), *sample = json_object_get(row, "sample"), *entry = NULL;
     json_t *categories = json_object_get(row, "categories");
@@ -63,24 +44,22 @@ static json_t *entry_of(const json_t *row, const char *where)
     if (!json_is_string(id) || !json_is_integer(sample) || asked == NULL ||
         !json_is_string(json_object_get(row, "text")) || !json_is_array(categories))
         fail("%s: is not a response as ./evaluate writes it", where);
-    else if ((entry = json_pack("[OOiOo]", id, sample, flags_of(row), categories,
+    else if ((entry = json_pack("[isOOiOo]", 0, task, id, sample, flags_of(row), categories,
                                 json_sprintf("%.*s%s", (int)(cut ? utf8_valid_prefix(asked, BEGIN_BYTES) : size), asked,
                                              cut ? "…" : ""))) == NULL)
         fail("no memory for a page");
     return entry;
 }
 
-static bool add_row(Writer *w, const char *text, size_t size, const char *where)
+static bool add_row(Writer *w, const char *task, const char *text, size_t size, const char *where)
 {
     json_t *row = json_parse(text, size, where);
-    json_t *entry = row == NULL ? NULL : entry_of(row, where);
-    bool first = w->rows.size == 0;
-    bool ok = entry != NULL && (!first || begin_chunk(w)) &&
-              (first || (bytes_text(&w->index, ",\n") && bytes_text(&w->rows, ",\n"))) && html_json(&w->index, entry) &&
-              html_json(&w->rows, row);
+    json_t *entry = row == NULL ? NULL : entry_of(row, task, where);
+    bool ok = entry != NULL && packed_add_json(&w->rows, row) &&
+              json_array_set_new(entry, 0, json_integer(w->rows.elements)) == 0 && packed_add_json(&w->index, entry);
     json_decref(entry);
     json_decref(row);
-    return ok && (w->rows.size < CHUNK_BYTES || write_chunk(w));
+    return ok;
 }
 
 static bool add_task(Writer *w, const char *folder, const char *task)
@@ -92,15 +71,13 @@ static bool add_task(Writer *w, const char *folder, const char *task)
     char *path = bytes_printf(&name, "%s.jsonl", task) ? path_join(folder, name.data) : NULL;
     bool ok = path != NULL && lines_open(&reader, path);
     bool opened = ok;
-    w->task = task;
     while (ok && (ok = lines_next(&reader, &text, &size)) && text != NULL) {
         char where[WHERE_BYTES];
         snprintf(where, sizeof where, "%s:%" PRId64, path, reader.line);
-        ok = add_row(w, text, size, where);
+        ok = add_row(w, task, text, size, where);
     }
     if (opened)
         lines_close(&reader);
-    ok = ok && (w->rows.size == 0 || write_chunk(w));
     free(path);
     bytes_free(&name);
     return ok;
@@ -137,17 +114,18 @@ static bool write_page(Writer *w, const json_t *summary, const char *folder)
     json_t *figures;
     json_object_foreach ((json_t *)summary, task, figures)
         ok = ok && add_task(w, folder, task);
-    return ok && write_text(w, "<script>\n") && write_text(w, HTML_SCRIPT) && write_text(w, PAGE_SCRIPT) &&
-           write_text(w, "</script>\n</body></html>\n");
+    return ok && packed_end(&w->rows) && packed_end(&w->index) && write_text(w, "<script>\n") &&
+           write_text(w, HTML_SCRIPT) && write_text(w, PAGE_SCRIPT) && write_text(w, "</script>\n</body></html>\n");
 }
 
 bool page_write(const char *path, const json_t *summary, const char *folder)
 {
-    Writer w = {0};
+    Writer w = {.index = {.file = &w.file, .name = "index", .each = INDEX_BYTES},
+                .rows = {.file = &w.file, .name = "rows", .each = ROWS_BYTES}};
     TRY(atomic_open(&w.file, path));
     bool ok = write_page(&w, summary, folder) && atomic_commit(&w.file);
     atomic_abort(&w.file);
-    bytes_free(&w.index);
-    bytes_free(&w.rows);
+    packed_free(&w.index);
+    packed_free(&w.rows);
     return ok;
 }

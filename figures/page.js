@@ -5,16 +5,12 @@
     const KNOWN = ['task', 'id', 'question', 'sample', 'asked', 'options', 'categories', 'reference', 'text',
         'finish_reason', 'tokens', 'extracted', 'letter', 'right', 'strict', 'rule', 'found', 'readable', 'drawn',
         'by_chance'];
-    const {$, all, meta, make, folded, rows} = Page;
+    const {$, meta, make, folded} = Page;
 
     // ---- rows
 
-    const entries = [];
-    all('index').forEach((script, chunk) => {
-        const index = JSON.parse(script.textContent);
-        index.rows.forEach(([id, sample, flags, categories, begin], place) =>
-            entries.push({task: index.task, chunk, place, id, sample, flags, categories, begin}));
-    });
+    let entries = [];
+    const entryOf = e => ({task: e[1], id: e[2], sample: e[3], flags: e[4], categories: e[5], begin: e[6]});
 
     // ---- a response
 
@@ -68,7 +64,7 @@
         const summary = make('summary', '', null, tags(entry));
         summary.appendChild(make('b', '', title));
         summary.appendChild(make('span', 'begin', entry.begin));
-        return folded(summary, () => opened(rows(entry.chunk)[entry.place]));
+        return folded(summary, async () => opened((await entry.rows())[entry.place]));
     }
 
     // ---- filters
@@ -141,16 +137,18 @@
     }
 
     // Text is searched a chunk at a time, so that the page stays awake; a newer search ends an older one.
-    function scan(candidates, text, number, at) {
-        if (number !== search) return;
-        const chunk = at < candidates.length ? candidates[at].chunk : -1, before = found.length;
-        for (; at < candidates.length && candidates[at].chunk === chunk; at++)
-            if (says(rows(chunk)[candidates[at].place], text)) found.push(candidates[at]);
-        const done = at >= candidates.length;
-        const progress = done ? '' : '; searching, ' + Math.floor(100 * at / candidates.length) + '%';
-        if (before < first + SHOWN && found.length > before) render(progress);
-        else status(progress);
-        if (!done) setTimeout(scan, 0, candidates, text, number, at);
+    async function scan(candidates, text, number) {
+        for (let at = 0; at < candidates.length;) {
+            const of = candidates[at].rows, rows = await of(), before = found.length;
+            if (number !== search) return;
+            for (; at < candidates.length && candidates[at].rows === of; at++)
+                if (says(rows[candidates[at].place], text)) found.push(candidates[at]);
+            const done = at >= candidates.length;
+            const progress = done ? '' : '; searching, ' + Math.floor(100 * at / candidates.length) + '%';
+            if (before < first + SHOWN && found.length > before) render(progress);
+            else status(progress);
+            if (!done) await new Promise(resolve => setTimeout(resolve));
+        }
     }
 
     function update() {
@@ -159,7 +157,7 @@
         first = 0;
         found = filter.text === '' ? candidates : [];
         render();
-        if (filter.text !== '') scan(candidates, filter.text, search, 0);
+        if (filter.text !== '') scan(candidates, filter.text, search);
     }
 
     function turn(by) {
@@ -169,7 +167,6 @@
     }
 
     let typing = 0;
-    fillMenus();
     ['task', 'category', 'right', 'strict', 'cut_off', 'no_answer', 'drawn']
         .forEach(name => $(name).addEventListener('change', update));
     $('search').addEventListener('input', () => {
@@ -178,5 +175,9 @@
     });
     $('before').addEventListener('click', () => turn(-SHOWN));
     $('after').addEventListener('click', () => turn(SHOWN));
-    update();
+    Page.entries('index', entryOf).then(list => {
+        entries = list;
+        fillMenus();
+        update();
+    }).catch(error => { $('status').textContent = error.message; });
 })();

@@ -21,7 +21,7 @@ bool html_text(Bytes *out, const char *text)
     return true;
 }
 
-bool html_json_text(Bytes *out, const char *json, size_t size)
+static bool json_text(Bytes *out, const char *json, size_t size)
 {
     for (size_t at = 0; at < size;) {
         const char *mark = memchr(json + at, '<', size - at);
@@ -35,7 +35,7 @@ bool html_json_text(Bytes *out, const char *json, size_t size)
 bool html_json(Bytes *out, const json_t *value)
 {
     char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
-    bool ok = (text != NULL || fail("no memory for a page")) && html_json_text(out, text, strlen(text));
+    bool ok = (text != NULL || fail("no memory for a page")) && json_text(out, text, strlen(text));
     free(text);
     return ok;
 }

@@ -12,7 +12,6 @@ bool html_text(Bytes *out, const char *text);
 
 // Appends JSON as a script element may hold it: without < no element ends or begins in it, whatever a text says.
 bool html_json(Bytes *out, const json_t *value);
-bool html_json_text(Bytes *out, const char *json, size_t size); // the same of JSON that is written already
 
 // Appends the hidden characters (log/visible.h) as ranges of a regular expression, without newline and tabulator, which
 // a page shows.

@@ -60,4 +60,12 @@ bool packed_add(PackedList *list, const char *json, size_t size)
     return true;
 }
 
+bool packed_add_json(PackedList *list, const json_t *value)
+{
+    char *text = json_dumps(value, JSON_COMPACT | JSON_REAL_PRECISION(15));
+    bool ok = (text != NULL || fail_as(ERROR_SYSTEM, "no memory for a page")) && packed_add(list, text, strlen(text));
+    free(text);
+    return ok;
+}
+
 void packed_free(PackedList *list) { bytes_free(&list->values); }

@@ -4,6 +4,7 @@
 #ifndef HTML_PACKED_H
 #define HTML_PACKED_H
 
+#include "json/json.h"
 #include "system/files.h"
 
 typedef struct PackedList {
@@ -15,6 +16,7 @@ typedef struct PackedList {
 } PackedList;
 
 bool packed_add(PackedList *list, const char *json, size_t size);
+bool packed_add_json(PackedList *list, const json_t *value);
 bool packed_end(PackedList *list); // writes what is left
 void packed_free(PackedList *list);
 

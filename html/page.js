@@ -1,5 +1,5 @@
-// What pages of ours share: elements whose text is data, and rows that are read when one of them is looked at. They lie
-// in the page as JSON, or packed (html/packed.h). Every text of data and models is set as text, never as markup.
+// What pages of ours share: elements whose text is data, and rows that are read when one of them is looked at, since
+// they lie in the page packed (html/packed.h). Every text of data and models is set as text, never as markup.
 'use strict';
 const Page = (function () {
     const KEPT = 8; // chunks that stay parsed
@@ -65,16 +65,19 @@ const Page = (function () {
         return list;
     }
 
-    const chunks = all('rows'), parsed = new Map();
-    function rows(chunk) {
-        let list = parsed.get(chunk);
-        if (list === undefined) {
-            list = JSON.parse(chunks[chunk].textContent);
-            if (parsed.size >= KEPT) parsed.delete(parsed.keys().next().value);
-            parsed.set(chunk, list);
-        }
+    // The entries of all packed lists of this name, each with where its row is: rows() gives a promise of a list, in
+    // which it is at place. The first value of an entry is the element of its row.
+    async function entries(name, of) {
+        const chunks = all('rows').map(element => lazily(() => unpacked(element))), list = [];
+        let last = -1, place = 0;
+        for (const element of all(name))
+            for (const values of await unpacked(element)) {
+                place = values[0] === last ? place + 1 : 0;
+                last = values[0];
+                list.push(Object.assign(of(values), {rows: chunks[last], place}));
+            }
         return list;
     }
 
-    return {$, all, meta, visible, make, folded, rows, unpacked, lazily};
+    return {$, all, meta, visible, make, folded, unpacked, lazily, entries};
 })();

@@ -29,21 +29,14 @@ static json_t *entry_of(bool held, const json_t *row, const char *where)
     return entry;
 }
 
-static bool add_value(PackedList *list, const json_t *value)
-{
-    char *text = json_dumps(value, JSON_COMPACT | JSON_REAL_PRECISION(15));
-    bool ok = (text != NULL || fail("no memory for a page")) && packed_add(list, text, strlen(text));
-    free(text);
-    return ok;
-}
-
 static bool add_row(ViewRows *lists, bool held, const char *text, size_t size, const char *where)
 {
     json_t *row = json_parse(text, size, where), *entry = NULL;
     json_object_del(row, "ids"); // people read texts
     json_object_del(row, "prompt_ids");
-    bool ok = row != NULL && (entry = entry_of(held, row, where)) != NULL && add_value(&lists->rows, row) &&
-              json_array_set_new(entry, 0, json_integer(lists->rows.elements)) == 0 && add_value(&lists->index, entry);
+    bool ok = row != NULL && (entry = entry_of(held, row, where)) != NULL && packed_add_json(&lists->rows, row) &&
+              json_array_set_new(entry, 0, json_integer(lists->rows.elements)) == 0 &&
+              packed_add_json(&lists->index, entry);
     json_decref(entry);
     json_decref(row);
     return ok;

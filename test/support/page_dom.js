@@ -42,12 +42,19 @@ const document = {
     getElementsByClassName: name => byClass[name],
     createElement: tag => new Element(tag)
 };
-new Function('document', 'setTimeout', 'clearTimeout', code)(document, (call, delay, ...rest) => (call(...rest), 1), () => {});
 
 const shown = () => ({status: byId.status.textContent, titles: byId.list.children.map(d => d.children[0].textContent)});
-for (const line of fs.readFileSync(0, 'utf8').split('\n').filter(l => l)) {
+let unpacking = 0; // lists that have been asked for, and have not come yet
+const json = Response.prototype.json;
+Response.prototype.json = function () {
+    unpacking++;
+    return json.call(this).finally(() => unpacking--);
+};
+async function settled() {
+    for (let quiet = 0; quiet < 5; quiet = unpacking > 0 ? 0 : quiet + 1) await new Promise(resolve => setImmediate(resolve));
+}
+async function answer(line) {
     const [command, name, ...rest] = line.split(' '), value = rest.join(' ');
-    let answer;
     if (command === 'set') {
         byId[name].value = value;
         byId[name].checked = value === 'true';
@@ -55,12 +62,21 @@ for (const line of fs.readFileSync(0, 'utf8').split('\n').filter(l => l)) {
     } else if (command === 'click') {
         byId[name].fire('click');
     } else if (command === 'choices') {
-        answer = byId.category.children.map(o => o.textContent);
+        return byId.category.children.map(o => o.textContent);
     } else if (command === 'open') {
         const details = byId.list.children[Number(name)];
         details.open = true;
         details.fire('toggle');
-        answer = details.children[1].children.map(part => part.textContent);
+        await settled();
+        return details.children[1].children.map(part => part.textContent);
     }
-    console.log(JSON.stringify(answer || shown()));
+    await settled();
+    return shown();
 }
+
+new Function('document', 'setTimeout', 'clearTimeout', code)(document, (call, delay, ...rest) => (call(...rest), 1), () => {});
+
+(async () => {
+    await settled();
+    for (const line of fs.readFileSync(0, 'utf8').split('\n').filter(l => l)) console.log(JSON.stringify(await answer(line)));
+})();

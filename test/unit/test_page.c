@@ -3,7 +3,7 @@
 #include "figures/page.h"
 #include "log/visible.h"
 #include "system/files.h"
-#include "test/support/check.h"
+#include "test/support/unpacked.h"
 #include <unistd.h>
 
 // What would end a script element, begin a comment in one, be taken for markup, or act when it is shown.
@@ -106,23 +106,7 @@ static size_t occurrences(const char *text, const char *what)
     return count;
 }
 
-// The rows of all chunks, read as a browser does: a script element ends at the first </script.
-static json_t *rows_in(const Laid *run, size_t *chunks)
-{
-    static const char opening[] = "<script type=\"application/json\" class=\"rows\">";
-    json_t *all = json_array();
-    *chunks = 0;
-    for (const char *at = run->html.data; (at = strstr(at, opening)) != NULL; ++*chunks) {
-        at += strlen(opening);
-        const char *end = strstr(at, "</script");
-        json_t *rows = json_parse(at, (size_t)(end - at), "chunk");
-        if (rows == NULL)
-            fail_msg("%s", error_text());
-        json_array_extend(all, rows);
-        json_decref(rows);
-    }
-    return all;
-}
+static json_t *rows_in(const Laid *run, size_t *chunks) { return unpacked(run->html.data, "rows", chunks); }
 
 static void every_row_is_in_the_page_as_it_was(void **state)
 {
@@ -143,7 +127,7 @@ static void no_text_of_data_or_models_is_markup(void **state)
     Laid plain = lay("mine", rows_of("mine", 7, "plain")), hostile = lay("mine", rows_of("mine", 7, HOSTILE));
     make_page(&plain);
     make_page(&hostile);
-    // the same elements in both: the meta data, an index, its rows and the script
+    // the same elements in both: the meta data, rows, their index and the script
     assert_true(occurrences(hostile.html.data, "</script") == 4 && occurrences(hostile.html.data, "<script") == 4);
     assert_true(occurrences(plain.html.data, "<") == occurrences(hostile.html.data, "<"));
     assert_true(occurrences(hostile.html.data, "<!--") == 0 && occurrences(hostile.html.data, "<img") == 0);
