@@ -201,7 +201,8 @@ static enum MHD_Result answer_page(Exchange *x, struct MHD_Connection *c)
 {
     Bytes body = {0}, policy = {0};
     char nonce[PAGE_NONCE];
-    bool ok = page_nonce(nonce) && page_policy(&policy, nonce) && page_write(&body, nonce, x->server->key.size > 0);
+    bool ok = chat_page_nonce(nonce) && chat_page_policy(&policy, nonce) &&
+              chat_page_write(&body, nonce, x->server->key.size > 0);
     struct MHD_Response *response = ok ? response_of(&body) : NULL;
     if (response != NULL) {
         MHD_add_response_header(response, "Content-Security-Policy", policy.data);

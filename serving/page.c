@@ -31,7 +31,7 @@ static const char BODY[] =
     "<label><input id=\"tokens\" type=\"checkbox\"> tokens by their probability</label>"
     "<span id=\"status\" role=\"status\"></span></div></footer>\n";
 
-bool page_nonce(char nonce[PAGE_NONCE])
+bool chat_page_nonce(char nonce[PAGE_NONCE])
 {
     uint64_t drawn[2];
     if (getrandom(drawn, sizeof drawn, 0) != (ssize_t)sizeof drawn)
@@ -40,7 +40,7 @@ bool page_nonce(char nonce[PAGE_NONCE])
     return true;
 }
 
-bool page_policy(Bytes *out, const char *nonce)
+bool chat_page_policy(Bytes *out, const char *nonce)
 {
     return bytes_printf(out,
                         "default-src 'none'; script-src 'nonce-%s'; style-src 'nonce-%s'; img-src data:; connect-src "
@@ -60,7 +60,7 @@ static bool put_meta(Bytes *out, bool needs_key)
     return ok;
 }
 
-bool page_write(Bytes *out, const char *nonce, bool needs_key)
+bool chat_page_write(Bytes *out, const char *nonce, bool needs_key)
 {
     return bytes_text(out, HEAD) && bytes_printf(out, "<style nonce=\"%s\">\n", nonce) && bytes_text(out, HTML_STYLE) &&
            bytes_text(out, SERVING_STYLE) && bytes_text(out, "</style>\n") && bytes_text(out, BODY) &&

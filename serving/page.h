@@ -9,11 +9,11 @@
 enum { PAGE_NONCE = 33 };
 
 // Of one answer: what its scripts and styles are known by. False after fail().
-bool page_nonce(char nonce[PAGE_NONCE]);
+bool chat_page_nonce(char nonce[PAGE_NONCE]);
 
-bool page_policy(Bytes *out, const char *nonce); // the value of Content-Security-Policy
+bool chat_page_policy(Bytes *out, const char *nonce); // the value of Content-Security-Policy
 
 // needs_key: it has a field for the API key, which it keeps for as long as it is open.
-bool page_write(Bytes *out, const char *nonce, bool needs_key);
+bool chat_page_write(Bytes *out, const char *nonce, bool needs_key);
 
 #endif

@@ -1,5 +1,5 @@
-// In the place of server/http.c and of live/, for programs that are carried to a machine with a GPU, without libcurl and
-// libmicrohttpd (make cuda-check): what asks a server there, or is one, is refused.
+// In the place of server/http.c and of live/, for programs that are carried to a machine with a GPU, without libcurl
+// and libmicrohttpd (make cuda-check): what asks a server there, or is one, is refused.
 #include "live/live.h"
 #include "server/http.h"
 
