@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What --watch costs a step: tokens/s with a page that is open in a client (curl, which takes all events), beside tokens/s without one, in
-# turns, by medians of each run's steps; and how long the page's thread ran, which a busy machine does not change much. A model of some
+# What --watch costs: processor time of train_sft with a page that is open in a client (curl, which takes all events), beside the same
+# without one, in turns; the median of a run's tokens/s, which is for quiet machines; and how long the page's thread ran. A model of some
 # 13 million parameters, one thread. Argument: turns (5).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -17,41 +17,50 @@ build/demo_problems train 1 5 300 >"$work/rows.jsonl"
 
 # What the thread "live page" of process $1 has run, in nanoseconds, as long as there is one.
 look_at_thread() {
-    local comm
+    local comm ran rest
     for comm in /proc/"$1"/task/*/comm; do
         [ "$(cat "$comm" 2>/dev/null)" = "live page" ] || continue
-        while cut -d ' ' -f 1 "${comm%comm}schedstat" >"$work/look" 2>/dev/null; do
-            cp "$work/look" "$work/ran"
-            sleep 0.1
+        while { read -r ran rest <"${comm%comm}schedstat"; } 2>/dev/null; do
+            echo "$ran" >"$work/ran"
+            sleep 0.5
         done
     done
 }
+follow() { # train_sft, once it has told its address
+    local url=
+    until [ -n "$url" ]; do
+        sleep 0.05
+        url=$(sed -nE 's/.*watch it at (http:[^ ]*)$/\1/p' "$work/told")
+    done
+    look_at_thread "$(cat "$work/pid")" &
+    curl -sN "${url}events" >"$work/events" || true
+    wait
+}
 
-rate() { # options: the median of its steps' tokens/s, and the thread's share of the time
-    local trainer url='' began
-    rm -rf "$work/out" "$work/told"
+measure() { # options: seconds of processor time, median tokens/s, the thread's seconds
+    local TIMEFORMAT='%U %S' follower=
+    rm -rf "$work/out"
+    : >"$work/told"
     echo 0 >"$work/ran"
-    began=$(date +%s%N)
-    ./train_sft --init "$work/config.json" --tokenizer dev/demo/tokenizer --template chatml --data "$work/rows.jsonl" --out "$work/out" \
-        --steps 25 --global-batch 8 --micro-batch-tokens 2048 --seq-len 512 --device cpu --threads 1 --instruction none --save-every 0 "$@" \
-        >"$work/said" 2>"$work/told" &
-    trainer=$!
     if [ $# -gt 0 ]; then
-        until [ -n "$url" ]; do
-            sleep 0.01
-            url=$(sed -nE 's/.*watch it at (http:[^ ]*)$/\1/p' "$work/told")
-        done
-        look_at_thread $trainer &
-        curl -sN "${url}events" >"$work/events" || true
-        wait $!
+        follow &
+        follower=$!
     fi
-    wait $trainer
-    sed -nE 's/.*"step": [0-9]+, .*"tokens_per_second": ([0-9.]+).*/\1/p' "$work/out/log.jsonl" | sort -n | sed -n 13p
-    awk -v took=$(($(date +%s%N) - began)) '{ print $1 / took }' "$work/ran"
+    # shellcheck disable=SC2016
+    { time bash -c 'echo $$ >"$0" && exec "$@"' "$work/pid" ./train_sft --init "$work/config.json" --tokenizer dev/demo/tokenizer --template chatml --data "$work/rows.jsonl" --out "$work/out" \
+        --steps 15 --global-batch 8 --micro-batch-tokens 2048 --seq-len 512 --device cpu --threads 1 --instruction none --save-every 0 "$@" \
+        >"$work/said" 2>"$work/told"; } 2>"$work/time"
+    [ -z "$follower" ] || wait "$follower"
+    awk -v tokens="$(sed -nE 's/.*"step": [0-9]+, .*"tokens_per_second": ([0-9.]+).*/\1/p' "$work/out/log.jsonl" | sort -n | sed -n 8p)" \
+        -v ran="$(cat "$work/ran")" '{ print $1 + $2, tokens, ran / 1e9 }' "$work/time" >>"$work/measured"
 }
 
 for turn in $(seq "$turns"); do
-    echo "$(rate) $(rate --watch 0)" | tr '\n' ' '
-    echo
-done | awk '{ r[NR] = $3 / $1; if ($4 > most) most = $4; print "without " $1 " tokens/s, watched " $3 ", its thread ran " 100 * $4 "% of the time" }
-    END { n = NR; for (i = 1; i <= n; i++) for (j = i + 1; j <= n; j++) if (r[j] < r[i]) { t = r[i]; r[i] = r[j]; r[j] = t }; printf "watched / without: median %.4f of %d turns (%.4f to %.4f); the thread: at most %.3f%%\n", r[int((n + 1) / 2)], n, r[1], r[n], 100 * most }'
+    measure
+    measure --watch 0
+done
+awk 'NR % 2 == 1 { without = $1; tokens = $2; next }
+    { r[++n] = $1 / without; share = $3 / $1; if (share > most) most = share
+      printf "without %.2f s of processor time, watched %.2f (%.4f), of these its thread %.4f; tokens/s %.0f and %.0f\n", without, $1, r[n], $3, tokens, $2 }
+    END { for (i = 1; i <= n; i++) for (j = i + 1; j <= n; j++) if (r[j] < r[i]) { t = r[i]; r[i] = r[j]; r[j] = t }
+      printf "watched / without: median %.4f of %d turns (%.4f to %.4f); the thread: at most %.3f%% of the processor time\n", r[int((n + 1) / 2)], n, r[1], r[n], 100 * most }' "$work/measured"
