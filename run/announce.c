@@ -10,9 +10,11 @@ bool run_describe(const Run *run, const Options *options, const Fit *fit)
         return true;
     Bytes text = {0}, path = {0};
     bool ok = options_config(options, &text) && path_in(&path, run, "options.conf") &&
-              file_write_atomic(path.data, text.data, text.size) && run_note_start(run, fit);
+              file_write_atomic(path.data, text.data, text.size);
     if (ok && run->tokenizer != NULL)
         ok = path_in(&path, run, "tokenizer") && model_folder_copy_tokenizer(run->tokenizer, path.data);
+    if (ok && run->step < run->steps) // of a run that is finished nothing begins
+        ok = run_note_start(run, fit);
     bytes_free(&text);
     bytes_free(&path);
     return ok;
