@@ -2,6 +2,7 @@
 // then the last line says in which test.
 #include "test/cuda/harness.h"
 #include "test/simt/simt.h"
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdarg>
@@ -152,6 +153,18 @@ static void run(const Test &test, const char *precision, Count *count)
     fflush(stdout);
 }
 
+// only: texts with | between them, of which the name has one
+static bool chosen_by(const std::string &name, const std::string &only)
+{
+    for (size_t begin = 0; begin <= only.size();) {
+        size_t end = std::min(only.find('|', begin), only.size());
+        if (name.find(only.substr(begin, end - begin)) != std::string::npos)
+            return true;
+        begin = end + 1;
+    }
+    return false;
+}
+
 static void run_all(const char *precision, const char *only, Count *count)
 {
     const Tests *groups[] = {&memory_tests,    &row_tests,           &norm_tests,    &matmul_tests,
@@ -160,7 +173,7 @@ static void run_all(const char *precision, const char *only, Count *count)
                              &engine_tests,    &hopper_matmul_tests, &library_tests, &few_rows_tests};
     for (const Tests *group : groups)
         for (const Test &test : *group)
-            if (strstr((std::string(precision) + " " + test.name).c_str(), only) != NULL)
+            if (chosen_by(std::string(precision) + " " + test.name, only))
                 run(test, precision, count);
 }
 
@@ -196,7 +209,7 @@ int main(int count_of_arguments, char **arguments)
         else if (strcmp(arguments[i], "--gpu") == 0)
             settings.longer = settings.gpu = true;
         else {
-            fprintf(stderr, "usage: %s [--only TEXT] [--long] [--gpu]; DEREASON_CUDA=bf16 or fp32: that one only\n",
+            fprintf(stderr, "usage: %s [--only TEXT|TEXT...] [--long] [--gpu]; DEREASON_CUDA=bf16 or fp32: that one only\n",
                     arguments[0]);
             return 2;
         }
