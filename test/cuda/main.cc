@@ -209,7 +209,8 @@ int main(int count_of_arguments, char **arguments)
         else if (strcmp(arguments[i], "--gpu") == 0)
             settings.longer = settings.gpu = true;
         else {
-            fprintf(stderr, "usage: %s [--only TEXT|TEXT...] [--long] [--gpu]; DEREASON_CUDA=bf16 or fp32: that one only\n",
+            fprintf(stderr,
+                    "usage: %s [--only TEXT|TEXT...] [--long] [--gpu]; DEREASON_CUDA=bf16 or fp32: that one only\n",
                     arguments[0]);
             return 2;
         }

@@ -250,7 +250,7 @@ static void shared_pages(Case *c)
 static void head(Case *c)
 {
     int64_t kind = is_brief() ? 3 : drawn(c, 0, 3); // test_bits has the first two under sanitizers
-    bool tall = kind == 0; // more rows than a chain of the weight's gradient has
+    bool tall = kind == 0;                          // more rows than a chain of the weight's gradient has
     bool wide = kind == 1; // more rows than have logits at a time, and so many columns that these are not kept
     int64_t N = tall ? HEAD_ROWS + drawn(c, 1, 50) : wide ? 1024 + drawn(c, 1, 50) : drawn(c, 1, 12);
     int64_t V = wide ? 32768 + drawn(c, 1, 9) : drawn(c, 2, tall ? 90 : 4500), C = drawn(c, 1, wide ? 4 : 24);
