@@ -311,6 +311,7 @@ void run_close(Run *run)
     if (run->lock > 0)
         close(run->lock);
     free(run->not_finite);
+    free(run->base_place);
     json_decref(run->identity);
     json_decref(run->recipe);
     measured_free(&run->measured);
@@ -358,15 +359,18 @@ bool run_export(Run *run)
     if (!run_is_first(run))
         return attend_export(run);
     char *folder = path_join(run->o.out, "model");
-    bool ok = folder != NULL && run_holds_out(run) && (run->base == NULL || export_adapters(run)) &&
-              export_model(run->model, run->tokenizer, run->template_name, run->o.export_dtype.name, folder,
-                           say_elements, run);
+    char *own = path_join(run->o.out, "tokenizer"); // a copy (run_describe), as --model may be gone by now
+    const char *tokenizer = run->tokenizer == NULL ? NULL : own;
+    bool ok =
+        folder != NULL && own != NULL && run_holds_out(run) && (run->base == NULL || export_adapters(run)) &&
+        export_model(run->model, tokenizer, run->template_name, run->o.export_dtype.name, folder, say_elements, run);
     say_elements(run, 0, 0); // where it fails, the export has failed with the same error
     if (ok) {
         run_is_finished(run);
         log_note(&run->log, "the model is in %s", folder);
     }
     free(folder);
+    free(own);
     return ok;
 }
 
