@@ -230,11 +230,27 @@ static bool finish_last_save(const Run *run)
 
 static const double WRITTEN_A_SECOND = 1e9; // bytes, until a save has shown it
 
+// The base lies where the run's own model will be.
+static bool base_would_be_replaced(const Run *run, const char *model)
+{
+    char *place = realpath(model, NULL);
+    bool same = place != NULL && strcmp(place, run->base_place) == 0;
+    free(place);
+    return same;
+}
+
 static bool may_write_adapters(const Run *run)
 {
-    char *folder = run->base == NULL ? NULL : path_join(run->o.out, "adapter");
-    bool ok = run->base == NULL || (folder != NULL && adapter_may_be_replaced(folder));
+    if (run->base == NULL)
+        return true;
+    char *folder = path_join(run->o.out, "adapter"), *model = path_join(run->o.out, "model");
+    bool ok = folder != NULL && model != NULL && adapter_may_be_replaced(folder);
+    if (ok && base_would_be_replaced(run, model))
+        ok = fail("--model %s: lies where this run's own model is to be written, and its checkpoints need it; take "
+                  "another --out, or move it",
+                  run->base);
     free(folder);
+    free(model);
     return ok;
 }
 

@@ -99,6 +99,10 @@ what_does_not_fit_together_is_refused() {
     done
     wants 1 ./train_sft "${recipe[@]}" --model "$work/exported" --out "$work/again" >"$work/stdout" 2>"$work/stderr"
     says "which is --model; train with the same"
+    cp -r "$work/base/model" "$work/again/model"
+    wants 1 train "$work/again" --model "$work/again/model"
+    says "lies where this run's own model is to be written"
+    rm -rf "$work/again/model"
     touch "$work/again/adapter/notes"
     wants 1 train "$work/again"
     says "adapter/notes: not written with the adapters"
