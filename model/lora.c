@@ -1,5 +1,6 @@
 // From options to adapters: see lora.h.
 #include "model/lora.h"
+#include <math.h>
 #include <string.h>
 
 // "q" is q_proj: a target's name up to its ending, which all of them have.
@@ -13,7 +14,9 @@ static bool find_target(LayerTensor *found, const char *word, size_t length)
         *found = (LayerTensor)i;
         return true;
     }
-    return fail_as(ERROR_USAGE, "--lora-targets: \"%.*s\" is no matrix of a layer; take some of q,k,v,o,gate,up,down",
+    return fail_as(ERROR_USAGE,
+                   "--lora-targets: \"%.*s\" is no matrix of a layer; take all, or some of "
+                   "q,k,v,o,gate,up,down",
                    (int)length, word);
 }
 
@@ -33,6 +36,8 @@ static bool read_targets(Adapters *adapters, const char *text)
     }
 }
 
+static double scale_of(const LoraOptions *o) { return o->lora_alpha > 0 ? o->lora_alpha / (double)o->lora : 2; }
+
 bool lora_check(const LoraOptions *o, bool anew)
 {
     Adapters read = {0};
@@ -43,6 +48,11 @@ bool lora_check(const LoraOptions *o, bool anew)
         return fail_as(ERROR_USAGE,
                        "--lora: adapters are for a model that has learned something; give --model in --init's "
                        "stead, or leave --lora to train a new one");
+    if (o->lora > 0 && !isnormal((float)scale_of(o))) // infinite, or nothing, in the passes
+        return fail_as(ERROR_USAGE,
+                       "--lora-alpha %g: alpha/rank is no number of fp32; one to four times the rank is usual, "
+                       "--lora-alpha %" PRId64 " for instance",
+                       o->lora_alpha, 2 * o->lora);
     return o->lora == 0 || read_targets(&read, o->lora_targets);
 }
 
@@ -51,7 +61,7 @@ Adapters lora_adapters(const LoraOptions *o)
     Adapters adapters = {.rank = o->lora};
     if (o->lora == 0)
         return adapters;
-    adapters.scale = o->lora_alpha > 0 ? o->lora_alpha / (double)o->lora : 2;
+    adapters.scale = scale_of(o);
     read_targets(&adapters, o->lora_targets);
     return adapters;
 }

@@ -13,8 +13,8 @@
 // clang-format on
 OPTION_GROUP(LoraOptions, LORA_ROWS)
 
-// Refused: a name that is no matrix, or is there twice; settings of adapters without --lora; adapters for a model whose
-// weights are new.
+// Refused: a name that is no matrix, or is there twice; an alpha/rank that fp32 does not hold; settings of adapters
+// without --lora; adapters for a model whose weights are new.
 bool lora_check(const LoraOptions *options, bool anew);
 
 Adapters lora_adapters(const LoraOptions *options); // of options that were checked; rank 0: none

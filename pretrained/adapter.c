@@ -13,7 +13,8 @@ static const char CONFIG[] = "adapter_config.json", WEIGHTS[] = "adapter_model.s
 static json_t *alpha_of(const Adapters *adapters)
 {
     double alpha = adapters->scale * (double)adapters->rank;
-    return alpha == (double)(json_int_t)alpha ? json_integer((json_int_t)alpha) : json_real(alpha);
+    bool whole = alpha < 0x1p53 && alpha == (double)(json_int_t)alpha;
+    return whole ? json_integer((json_int_t)alpha) : json_real(alpha);
 }
 
 static bool write_config(const Adapters *adapters, const char *base, const char *folder)

@@ -137,16 +137,29 @@ static bool own_from_base(void *context, int64_t tensor, int64_t first, int64_t 
     return weights_read(t, first, count, out);
 }
 
-// What a checkpoint of adapters says of them, and of the model that they were trained for, which must be that still.
-static bool open_adapters(Saved *s, const ModelConfig *config, const json_t *saved, const char *path)
+// The base is needed again, for other checkpoints, and to go on with the run.
+static bool is_not_base(const char *base, const char *folder)
+{
+    char *there = realpath(folder, NULL), *place = realpath(base, NULL);
+    bool same = there != NULL && place != NULL && strcmp(there, place) == 0;
+    free(there);
+    free(place);
+    return !same ||
+           fail("%s: is the model that the adapters were trained for, and is needed; take another folder", folder);
+}
+
+// What a checkpoint of adapters says of them, and of the model that they were trained for, which must be that still,
+// and is not to be replaced.
+static bool open_adapters(Saved *s, const ModelConfig *config, const json_t *saved, const char *path,
+                          const char *folder)
 {
     const char *base = NULL, *wanted = NULL;
     uint64_t hash;
     char found[32];
     TRY(adapters_from_json(&s->adapters, saved, path) && json_need_text(&base, saved, "base", path) &&
-        json_need_text(&wanted, saved, "base_hash", path) &&
+        json_need_text(&wanted, saved, "base_hash", path) && is_not_base(base, folder) &&
         adapters_make(&s->learned, &s->adapters, &s->parameters, config->layers));
-    if (!model_folder_fingerprint(&hash, base, config) || !weights_open(&s->base, base))
+    if (!model_folder_hash(&hash, base, config) || !weights_open(&s->base, base))
         return fail_in("a checkpoint of --lora holds adapters alone, and needs the model that they were trained for");
     snprintf(found, sizeof found, "%016" PRIx64, hash);
     return strcmp(found, wanted) == 0 ||
@@ -182,7 +195,7 @@ bool export_checkpoint(const char *path, const char *dtype, const char *folder)
               json_may_text(&template_name, state, "template", path) && parameters_make(&s.parameters, &config) &&
               tokenizer_beside(&tokenizer, path, state);
     const json_t *adapters = json_object_get(state, "adapters");
-    if (ok && (adapters == NULL || open_adapters(&s, &config, adapters, path))) {
+    if (ok && (adapters == NULL || open_adapters(&s, &config, adapters, path, folder))) {
         FolderExport e = {.source = from_checkpoint, .context = &s, .origin = tokenizer.data};
         Merge merge = {.adapters = &s.adapters,
                        .own = &s.parameters,

@@ -366,22 +366,28 @@ bool model_folder_export(const char *given, const FolderExport *e)
 
 // ---- which model it is
 
-enum { PRINT_BYTES = 4096 };
+enum { PRINT_BYTES = 4096, PIECE_BYTES = 1 << 26 };
 
-static bool hash_tensors(Bytes *facts, const Weights *weights)
+static bool hash_ends(Bytes *facts, const WeightTensor *t)
 {
-    for (size_t i = 0; i < weights_count(weights); i++) {
-        const WeightTensor *t = weights_at(weights, i);
-        uint64_t size = t->bytes < PRINT_BYTES ? t->bytes : PRINT_BYTES;
-        phase_progress(); // two pages that a slow disk brings
-        uint64_t ends[2] = {hash_bytes(t->data, size), hash_bytes(t->data + t->bytes - size, size)};
-        TRY(bytes_printf(facts, "%s %s %" PRIu64 " ", t->name, t->type_name, t->bytes) &&
-            bytes_append(facts, ends, sizeof ends));
+    uint64_t size = t->bytes < PRINT_BYTES ? t->bytes : PRINT_BYTES;
+    phase_progress(); // two pages that a slow disk brings
+    uint64_t ends[2] = {hash_bytes(t->data, size), hash_bytes(t->data + t->bytes - size, size)};
+    return bytes_append(facts, ends, sizeof ends);
+}
+
+static bool hash_all(Bytes *facts, const WeightTensor *t)
+{
+    for (uint64_t first = 0; first < t->bytes; first += PIECE_BYTES) {
+        uint64_t left = t->bytes - first, piece = hash_bytes(t->data + first, left < PIECE_BYTES ? left : PIECE_BYTES);
+        phase_progress();
+        TRY(bytes_append(facts, &piece, sizeof piece));
     }
     return true;
 }
 
-bool model_folder_fingerprint(uint64_t *hash, const char *folder, const ModelConfig *config)
+static bool hash_folder(uint64_t *hash, const char *folder, const ModelConfig *config,
+                        bool (*hash_tensor)(Bytes *facts, const WeightTensor *t))
 {
     Bytes facts = {0};
     Weights *weights;
@@ -390,13 +396,26 @@ bool model_folder_fingerprint(uint64_t *hash, const char *folder, const ModelCon
     json_decref(described);
     if (text == NULL)
         return fail("no memory for a configuration");
-    bool ok = bytes_text(&facts, text) && weights_open(&weights, folder);
+    bool ok = bytes_text(&facts, text), opened = ok && weights_open(&weights, folder);
     free(text);
-    if (ok) {
-        ok = hash_tensors(&facts, weights);
-        weights_close(weights);
+    ok = opened;
+    for (size_t i = 0; ok && i < weights_count(weights); i++) {
+        const WeightTensor *t = weights_at(weights, i);
+        ok = bytes_printf(&facts, "%s %s %" PRIu64 " ", t->name, t->type_name, t->bytes) && hash_tensor(&facts, t);
     }
+    if (opened)
+        weights_close(weights);
     *hash = hash_bytes(facts.data, facts.size);
     bytes_free(&facts);
     return ok;
+}
+
+bool model_folder_fingerprint(uint64_t *hash, const char *folder, const ModelConfig *config)
+{
+    return hash_folder(hash, folder, config, hash_ends);
+}
+
+bool model_folder_hash(uint64_t *hash, const char *folder, const ModelConfig *config)
+{
+    return hash_folder(hash, folder, config, hash_all);
 }

@@ -15,6 +15,9 @@ bool model_folder_find(Bytes *path, const char *given);
 // different after training.
 bool model_folder_fingerprint(uint64_t *hash, const char *folder, const ModelConfig *config);
 
+// The same of all of each tensor's values: whoever changes one of them, anywhere, has another model.
+bool model_folder_hash(uint64_t *hash, const char *folder, const ModelConfig *config);
+
 // Copies a folder's tokenizer (those of its files, template and sampling settings that exist) into another.
 bool model_folder_copy_tokenizer(const char *from, const char *to);
 bool model_folder_tokenizer_bytes(uint64_t *bytes, const char *folder); // the size of that copy

@@ -94,7 +94,7 @@ static bool check_files(const Policy *p, bool second_model)
 bool policy_open(Policy *p, const PolicySetup *o)
 {
     bool in_policy;
-    TRY(lora_check(o->lora, false) && is_in_policy(&in_policy, o));
+    TRY(is_in_policy(&in_policy, o));
     bool second_model = o->kl->kl_coef > 0 && !in_policy;
     SessionOptions session = session_options(o);
     if (o->sharding->shard.place == DIVIDED_WEIGHTS)

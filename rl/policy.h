@@ -30,8 +30,8 @@ typedef struct PolicySetup {
     const SessionSizes *sizes;
     const SamplingOptions *sampling;
     const LearningOptions *learning;
-    const LoraOptions *lora;
-    const KlOptions *kl; // a coefficient of 0: there is no reference model
+    const LoraOptions *lora; // checked
+    const KlOptions *kl;     // a coefficient of 0: there is no reference model
     const RefereeOptions *referees;
     const MachineOptions *machine;
     const ShardedOptions *sharding;

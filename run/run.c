@@ -230,11 +230,27 @@ static bool finish_last_save(const Run *run)
 
 static const double WRITTEN_A_SECOND = 1e9; // bytes, until a save has shown it
 
+// The base lies where the run's own model will be.
+static bool base_would_be_replaced(const Run *run, const char *model)
+{
+    char *place = realpath(model, NULL);
+    bool same = place != NULL && strcmp(place, run->base_place) == 0;
+    free(place);
+    return same;
+}
+
 static bool may_write_adapters(const Run *run)
 {
-    char *folder = run->base == NULL ? NULL : path_join(run->o.out, "adapter");
-    bool ok = run->base == NULL || (folder != NULL && adapter_may_be_replaced(folder));
+    if (run->base == NULL)
+        return true;
+    char *folder = path_join(run->o.out, "adapter"), *model = path_join(run->o.out, "model");
+    bool ok = folder != NULL && model != NULL && adapter_may_be_replaced(folder);
+    if (ok && base_would_be_replaced(run, model))
+        ok = fail("--model %s: lies where this run's own model is to be written, and its checkpoints need it; take "
+                  "another --out, or move it",
+                  run->base);
     free(folder);
+    free(model);
     return ok;
 }
 
@@ -311,6 +327,7 @@ void run_close(Run *run)
     if (run->lock > 0)
         close(run->lock);
     free(run->not_finite);
+    free(run->base_place);
     json_decref(run->identity);
     json_decref(run->recipe);
     measured_free(&run->measured);
@@ -358,15 +375,18 @@ bool run_export(Run *run)
     if (!run_is_first(run))
         return attend_export(run);
     char *folder = path_join(run->o.out, "model");
-    bool ok = folder != NULL && run_holds_out(run) && (run->base == NULL || export_adapters(run)) &&
-              export_model(run->model, run->tokenizer, run->template_name, run->o.export_dtype.name, folder,
-                           say_elements, run);
+    char *own = path_join(run->o.out, "tokenizer"); // a copy (run_describe), as --model may be gone by now
+    const char *tokenizer = run->tokenizer == NULL ? NULL : own;
+    bool ok =
+        folder != NULL && own != NULL && run_holds_out(run) && (run->base == NULL || export_adapters(run)) &&
+        export_model(run->model, tokenizer, run->template_name, run->o.export_dtype.name, folder, say_elements, run);
     say_elements(run, 0, 0); // where it fails, the export has failed with the same error
     if (ok) {
         run_is_finished(run);
         log_note(&run->log, "the model is in %s", folder);
     }
     free(folder);
+    free(own);
     return ok;
 }
 

@@ -69,30 +69,31 @@ typedef struct Run {
     uint64_t sent;       // bytes, when last asked
     bool save_due;       // rank 0's clock says so, or OUT/SAVE
     RunLog log;
-    bool open, stepped;           // stepped: this process has made a step
-    int64_t longer;               // its number of steps before --steps changed; 0: unchanged
-    int lock;                     // of OUT/lock: one process at a time writes into OUT
-    int64_t step, steps;          // finished; of the whole run
-    int64_t evaluated;            // the step of the last evaluation in the log; -1: there is none
-    int64_t saved;                // the step of the newest checkpoint; 0: there is none
-    double saved_at;              // clock_seconds() when its save began, or this process
-    double save_seconds;          // that the last save took; before it an estimate
-    struct Saving *saving;        // the save that is under way; NULL: none
-    SaveTimes save_times;         // since they were last taken
-    bool told_memory;             // that steps wait for saves
-    Best best, judged;            // by --keep-best: of the checkpoints, rank 0's alone; of the last evaluation
-    Stopping stopping;            // by --stop-when; all ranks have the same
-    Measured measured;            // by evaluations; filled before run_open, which compares
-    double step_seconds;          // of the last step
-    int64_t skipped, skips_most;  // updates left out so far, in all processes of the run; of --on-nonfinite
-    int64_t *not_finite;          // (documents of the step) 1: its loss is not; NULL: none of this rank's
-    Recent recent;                // of this process's steps
-    int64_t told_jump;            // the step of the last note about a jump; 0: none
-    char device[400];             // as announced
-    json_t *identity;             // what the bits depend on: options, data, tokenizer
-    const char *tokenizer;        // the folder of its files; NULL: none is used
-    const char *base;             // the folder of the weights that adapters are trained for; NULL: there are none
-    uint64_t base_hash;           // its fingerprint, by run_identity
+    bool open, stepped;          // stepped: this process has made a step
+    int64_t longer;              // its number of steps before --steps changed; 0: unchanged
+    int lock;                    // of OUT/lock: one process at a time writes into OUT
+    int64_t step, steps;         // finished; of the whole run
+    int64_t evaluated;           // the step of the last evaluation in the log; -1: there is none
+    int64_t saved;               // the step of the newest checkpoint; 0: there is none
+    double saved_at;             // clock_seconds() when its save began, or this process
+    double save_seconds;         // that the last save took; before it an estimate
+    struct Saving *saving;       // the save that is under way; NULL: none
+    SaveTimes save_times;        // since they were last taken
+    bool told_memory;            // that steps wait for saves
+    Best best, judged;           // by --keep-best: of the checkpoints, rank 0's alone; of the last evaluation
+    Stopping stopping;           // by --stop-when; all ranks have the same
+    Measured measured;           // by evaluations; filled before run_open, which compares
+    double step_seconds;         // of the last step
+    int64_t skipped, skips_most; // updates left out so far, in all processes of the run; of --on-nonfinite
+    int64_t *not_finite;         // (documents of the step) 1: its loss is not; NULL: none of this rank's
+    Recent recent;               // of this process's steps
+    int64_t told_jump;           // the step of the last note about a jump; 0: none
+    char device[400];            // as announced
+    json_t *identity;            // what the bits depend on: options, data, tokenizer
+    const char *tokenizer;       // the folder of its files; NULL: none is used
+    const char *base;            // the folder of the weights that adapters are trained for; NULL: there are none
+    char *base_place;            // its real path, as the run began, and its hash: by run_identity
+    uint64_t base_hash;
     const char *template_name;    // of the chats that are trained on
     int64_t updates, updates_all; // of the current step, made and to be made: between them it is not saved
     double updates_begin;         // by clock_seconds()

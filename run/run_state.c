@@ -149,19 +149,17 @@ static bool ask_recipe(Run *run)
 // What an export needs of adapters; *state is NULL where there are none.
 static bool adapters_state(json_t **state, const Run *run)
 {
-    char hash[32], *base;
+    char hash[32];
     *state = NULL;
     if (run->base == NULL)
         return true;
     TRY((*state = adapters_to_json(&run->model->limits.adapters)) != NULL);
     snprintf(hash, sizeof hash, "%016" PRIx64, run->base_hash);
-    base = realpath(run->base, NULL);
-    bool ok = json_object_set_new(*state, "base", json_string(base != NULL ? base : run->base)) == 0 &&
+    bool ok = json_object_set_new(*state, "base", json_string(run->base_place)) == 0 &&
               json_object_set_new(*state, "base_hash", json_string(hash)) == 0;
-    free(base);
     if (!ok)
         json_decref(*state);
-    return ok || fail("the base of the adapters has a name that is not UTF-8, or no memory is left");
+    return ok || fail("no memory for the state of a checkpoint");
 }
 
 json_t *run_state_scalars(Run *run)
@@ -199,13 +197,27 @@ bool run_identity_add(Run *run, const char *name, uint64_t hash)
     return set_text(run, name, text);
 }
 
+// The model that adapters are trained for: which, and where it is now; a link to it may lead elsewhere later.
+static bool add_base(Run *run)
+{
+    if (run->base == NULL)
+        return true;
+    if ((run->base_place = realpath(run->base, NULL)) == NULL)
+        return fail_errno("%s: where is it", run->base);
+    json_t *text = json_string(run->base_place); // as every checkpoint will say it
+    if (text == NULL)
+        return fail("--model %s: leads to a folder whose name is not UTF-8, which a checkpoint of adapters cannot "
+                    "name; rename it",
+                    run->base);
+    json_decref(text);
+    return model_folder_hash(&run->base_hash, run->base, &run->model->config) &&
+           run_identity_add(run, "base", run->base_hash);
+}
+
 bool run_identity(Run *run, const Options *options, const Documents *documents, const Tokenizer *tokenizer)
 {
-    run->identity = options_identity(options);
-    if (run->base != NULL)
-        TRY(run->identity != NULL && model_folder_fingerprint(&run->base_hash, run->base, &run->model->config) &&
-            run_identity_add(run, "base", run->base_hash));
-    return run->identity != NULL && run_identity_add(run, "documents", documents_hash(documents)) &&
+    TRY((run->identity = options_identity(options)) != NULL && add_base(run));
+    return run_identity_add(run, "documents", documents_hash(documents)) &&
            run_identity_add(run, "tokenizer_files", tokenizer == NULL ? 0 : tokenizer_hash(tokenizer)) &&
            set_text(run, "arithmetic", run->model->kernels->arithmetic);
 }

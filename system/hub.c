@@ -115,7 +115,7 @@ static bool folder_is_right(const char *path, const Names *names)
         !there_is(names, "model.safetensors"))
         return fail(
             "%s: a LoRA adapter; merge it into the model that its adapter_config.json names (peft: merge_and_unload(), "
-            "save_pretrained()), and use that folder",
+            "save_pretrained()), and use that folder; of a run with --lora that is OUT/model",
             path);
     if (gguf != NULL && !configured)
         return fail("%s: a folder of GGUF files (%s), " GGUF_ADVICE, path, gguf);

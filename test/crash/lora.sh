@@ -59,10 +59,34 @@ a_checkpoint_is_exported_with_its_base() {
     wants 1 build/export "$checkpoint" "$work/none" >"$work/stdout" 2>"$work/stderr"
     says "a checkpoint of --lora holds adapters alone, and needs the model that they were trained for"
     mv "$work/moved" "$work/base"
+    wants 1 build/export "$checkpoint" "$work/base/model" >"$work/stdout" 2>"$work/stderr"
+    says "is the model that the adapters were trained for, and is needed; take another folder"
     wants 0 ./generate --model "$calm" --device cpu --temperature 0 --max-new-tokens 4 --sequences 2 --prompts "$work/heldout.jsonl" --out "$work/answers.jsonl" \
         >"$work/stdout" 2>"$work/stderr"
     [ -s "$work/answers.jsonl" ] || failed "the model of a run with adapters does not answer"
     proved "a checkpoint is exported as the run's own model is, and that model answers"
+}
+
+# Once a run has begun it has all that it needs of its base, and its checkpoints say where that was then.
+a_base_may_go_while_a_run_works() {
+    local name
+    name=$(printf 'not\377UTF-8')
+    cp -r "$work/base/model" "$work/$name"
+    ln -s "$name" "$work/link"
+    wants 1 train "$work/none" --model "$work/link"
+    says "leads to a folder whose name is not UTF-8"
+    ln -sfn base/model "$work/link"
+    train_in_background "$work/orphan" --model "$work/link"
+    wait_for_step "$work/orphan" 1
+    ln -sfn "$name" "$work/link" # another folder
+    mv "$work/base" "$work/moved"
+    wait "$trainer" || failed "a run whose base was moved did not end well"
+    mv "$work/moved" "$work/base"
+    same_run "$calm" "$work/orphan" "a run whose base is moved while it works has the same bits, and writes its model"
+    wants 0 build/export "$work/orphan/checkpoints/$(cat "$work/orphan/checkpoints/latest")" "$work/again" --dtype fp32 >"$work/stdout" 2>"$work/stderr"
+    cmp "$work/again/model.safetensors" "$calm/model/model.safetensors" || failed "a link that leads elsewhere now has another model exported"
+    rm -rf "${work:?}/$name" "$work/link" "$work/orphan" "$work/again"
+    proved "checkpoints know the folder of their base, whatever becomes of a link to it"
 }
 
 what_does_not_fit_together_is_refused() {
@@ -75,6 +99,10 @@ what_does_not_fit_together_is_refused() {
     done
     wants 1 ./train_sft "${recipe[@]}" --model "$work/exported" --out "$work/again" >"$work/stdout" 2>"$work/stderr"
     says "which is --model; train with the same"
+    cp -r "$work/base/model" "$work/again/model"
+    wants 1 train "$work/again" --model "$work/again/model"
+    says "lies where this run's own model is to be written"
+    rm -rf "$work/again/model"
     touch "$work/again/adapter/notes"
     wants 1 train "$work/again"
     says "adapter/notes: not written with the adapters"
@@ -122,5 +150,6 @@ it_learns
 a_run_has_one_result
 kill_9_loses_nothing
 a_checkpoint_is_exported_with_its_base
+a_base_may_go_while_a_run_works
 what_does_not_fit_together_is_refused
 the_sampler_and_the_reference_are_the_trainers_own

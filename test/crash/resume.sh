@@ -86,7 +86,7 @@ second_signal_ends_at_once() {
     for _ in $(seq 20); do                                     # again if the run was done before the signals came
         rm -rf "$work/twice"
         cp -r "$work/stopped" "$work/twice"
-        train_in_background "$work/twice"
+        train_in_background "$work/twice" --keep-checkpoints 100 # also where many are saved before the signals come
         wait_for_step "$work/twice" $(($(newest_step "$work/stopped") + 1))
         kill -STOP "$trainer" && kill -TERM "$trainer" && kill -USR1 "$trainer" && kill -CONT "$trainer" || true
         status=0

@@ -539,6 +539,42 @@ static void an_error_at_any_instant_leaves_the_old_model_or_the_new(void **state
     free(first);
 }
 
+// ---- which model it is
+
+enum { LARGE = 4 * 4096 }; // elements, several pages
+
+static bool give_large(void *values, int64_t tensor, int64_t first, int64_t count, float *out)
+{
+    memcpy(out, (float *)values + first, (size_t)count * sizeof *out);
+    return true;
+}
+
+static uint64_t hash_of_large(const ModelConfig *config, float *values)
+{
+    static const WeightPlan large[] = {{"model.embed_tokens.weight", 2, {4, LARGE / 4}}};
+    uint64_t hash;
+    assert_ok(weights_write(folder, large, 1, WEIGHT_F32, UINT64_MAX, give_large, values) &&
+              model_folder_hash(&hash, folder, config));
+    return hash;
+}
+
+static void one_value_anywhere_makes_another_model(void **state)
+{
+    static float values[LARGE];
+    ModelConfig config;
+    start_afresh();
+    assert_ok(config_read(&config, "test/fixtures/models/tied/config.json"));
+    uint64_t before = hash_of_large(&config, values);
+    for (int place = 0; place < LARGE; place += LARGE / 4 - 1) {
+        values[place] = 1;
+        assert_true(hash_of_large(&config, values) != before);
+        values[place] = 0;
+    }
+    assert_true(hash_of_large(&config, values) == before);
+    config.rope_theta += 1;
+    assert_true(hash_of_large(&config, values) != before);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -560,6 +596,7 @@ int main(void)
         cmocka_unit_test(a_failure_leaves_the_old_model_and_nothing_else),
         cmocka_unit_test(a_kill_at_any_instant_leaves_the_old_model_or_the_new),
         cmocka_unit_test(an_error_at_any_instant_leaves_the_old_model_or_the_new),
+        cmocka_unit_test(one_value_anywhere_makes_another_model),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

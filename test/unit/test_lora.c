@@ -220,10 +220,11 @@ static void what_makes_no_sense_is_refused(void **state)
         LoraOptions o;
         const char *why;
     } CASES[] = {
-        {{16, 0, "q,x"}, "\"x\" is no matrix of a layer"},     {{16, 0, ""}, "\"\" is no matrix of a layer"},
-        {{16, 0, "q,"}, "\"\" is no matrix of a layer"},       {{16, 0, "q,v,q"}, "q is there twice"},
-        {{16, 0, "q_proj"}, "\"q_proj\" is no matrix"},        {{0, 8, "all"}, "--lora-alpha: there are no adapters"},
-        {{0, 0, "q"}, "--lora-targets: there are no adapters"}};
+        {{16, 0, "q,x"}, "\"x\" is no matrix of a layer"},      {{16, 0, ""}, "\"\" is no matrix of a layer"},
+        {{16, 0, "q,"}, "\"\" is no matrix of a layer"},        {{16, 0, "q,v,q"}, "q is there twice"},
+        {{16, 0, "q_proj"}, "\"q_proj\" is no matrix"},         {{0, 8, "all"}, "--lora-alpha: there are no adapters"},
+        {{0, 0, "q"}, "--lora-targets: there are no adapters"}, {{8, 1e40, "all"}, "no number of fp32; one to four"},
+        {{8, 1e-50, "all"}, "--lora-alpha 16 for instance"}};
     Model m;
     ModelConfig config;
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++)
