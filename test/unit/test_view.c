@@ -172,8 +172,12 @@ static void what_is_not_a_run_is_refused_by_file_and_line(void **state)
     char *path = path_join(folder, "other.html");
     put("log.jsonl", "{\"step\": 1}\n{broken}\n");
     assert_refused(view_write(path, folder), "log.jsonl:2");
-    static const char *const others[] = {"[1]", "{\"loss\": 1}", "{\"step\": -1}", "{\"step\": 1, \"loss\": \"2\"}",
-                                         "{\"step\": 1, \"event\": 5}", "{\"step\": 1e300}"};
+    static const char *const others[] = {"[1]",
+                                         "{\"loss\": 1}",
+                                         "{\"step\": -1}",
+                                         "{\"step\": 1, \"loss\": \"2\"}",
+                                         "{\"step\": 1, \"event\": 5}",
+                                         "{\"step\": 1e300}"};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         put("log.jsonl", others[i]);
         assert_refused(view_write(path, folder), "log.jsonl:1: ");
