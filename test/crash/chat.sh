@@ -162,7 +162,7 @@ lines_are_edited_and_remembered() {
     types '\x03'
     types '2*2?\r'
     types 'a\\\rbü\r'                                           # a backslash: it goes on
-    types '\x1b[200~x\x1b[31m\x1b[2Jy\r\xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x92\xbb\x1b[201~\r' # pasted
+    types '\x1b[200~x\x03\x1c\x1a\x13\x04\x1b[31m\x1b[2Jy\r\xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x92\xbb\x1b[201~\r' # pasted
     types "/save $work/b.jsonl\r"
     terminal_ends 0 '\x04'
     [ "$(content "$work/a.jsonl" 1)" = '"1+2?"' ] || failed "the line was not edited: $(cat "$work/a.jsonl")"
