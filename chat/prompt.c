@@ -14,10 +14,12 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <termios.h>
 #include <unistd.h>
 
 enum {
     LOOK_MILLISECONDS = 100, // between looks at signals that came to another thread
+    SILENT_LOOKS = 5,        // without a byte: a paste is not as slow
     PASTED_MOST = 1 << 20    // characters of one paste; the rest of it is dropped
 };
 
@@ -30,8 +32,10 @@ struct Prompt {
     History *messages;
     LineFile kept;
     locale_t utf8;
-    const char *shown; // before the line
-    bool ended;        // nothing more can be read
+    const char *shown;  // before the line
+    bool ended;         // nothing more can be read
+    bool pasting;       // what is read is a paste
+    struct termios tty; // has the keys of signals
 };
 
 static const char PASTES[] = "\x1b[?2004h", PASTES_NO_MORE[] = "\x1b[?2004l";
@@ -68,12 +72,36 @@ static void give_back_signals(const struct sigaction before[SIGNAL_COUNT])
         sigaction(SIGNALS[i], &before[i], NULL);
 }
 
+// Keys of signals, and those that hold the output, are bytes here: in a paste they must not act, nor may what stands
+// behind them become lines, for us or for the shell. 0: it is no key of a signal.
+static int signal_of(const Prompt *p, unsigned char byte)
+{
+    static const int keys[][2] = {{VINTR, SIGINT}, {VQUIT, SIGQUIT}, {VSUSP, SIGTSTP}};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (byte != _POSIX_VDISABLE && p->tty.c_cc[keys[i][0]] == byte)
+            return keys[i][1];
+    return 0;
+}
+
+// As the terminal would have sent it: to all of the job.
+static void send_signal(EditLine *editor, int descriptor, int number)
+{
+    tcflush(descriptor, TCIFLUSH);
+    if (number == SIGINT) {
+        raise(number);
+        return;
+    }
+    el_set(editor, EL_PREP_TERM, 0);
+    kill(0, number);
+}
+
 // ---- characters
 
 // Waits for a byte. 1: there is one; 0: the end; -1: a signal wants the line to end.
-static int next_byte(EditLine *editor, int descriptor, unsigned char *byte)
+static int next_byte(EditLine *editor, const Prompt *p, unsigned char *byte)
 {
-    for (;;) {
+    int descriptor = fileno(p->in);
+    for (int silent = 0;;) {
         struct pollfd wanted = {.fd = descriptor, .events = POLLIN};
         int ready = poll(&wanted, 1, LOOK_MILLISECONDS);
         if (interrupted() || leaving != 0)
@@ -85,10 +113,14 @@ static int next_byte(EditLine *editor, int descriptor, unsigned char *byte)
             el_resize(editor);
             el_set(editor, EL_REFRESH);
         }
+        silent += ready == 0;
         if (ready <= 0 && (ready == 0 || errno == EINTR))
             continue;
         ssize_t n = ready < 0 ? -1 : read(descriptor, byte, 1);
-        if (n >= 0 || errno != EINTR)
+        int number = n != 1 || (p->pasting && silent < SILENT_LOOKS) ? 0 : signal_of(p, *byte);
+        if (number != 0)
+            send_signal(editor, descriptor, number);
+        else if (n >= 0 || errno != EINTR)
             return n == 1 ? 1 : 0; // a terminal that is gone is an end, too
     }
 }
@@ -99,11 +131,11 @@ static int next_character(EditLine *editor, wchar_t *character)
     Prompt *p;
     char bytes[4] = {0};
     el_get(editor, EL_CLIENTDATA, &p);
-    int descriptor = fileno(p->in), got = next_byte(editor, descriptor, (unsigned char *)bytes);
+    int got = next_byte(editor, p, (unsigned char *)bytes);
     unsigned char first = (unsigned char)bytes[0];
     size_t size = 1, wanted = first < 0xC2 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : first < 0xF5 ? 4 : 1;
     while (got == 1 && size < wanted) {
-        got = next_byte(editor, descriptor, (unsigned char *)&bytes[size]);
+        got = next_byte(editor, p, (unsigned char *)&bytes[size]);
         size += got == 1;
     }
     if (got != 1) {
@@ -122,6 +154,9 @@ static unsigned char take_paste(EditLine *editor, int key)
     static const wchar_t end[] = L"\x1b[201~";
     size_t met = 0, taken = 0;
     wchar_t c, before = 0, one[2] = {0};
+    Prompt *p;
+    el_get(editor, EL_CLIENTDATA, &p);
+    p->pasting = true;
     while (met < 6 && el_wgetc(editor, &c) == 1) {
         met = c == end[met] ? met + 1 : c == end[0] ? 1 : 0;
         one[0] = c == L'\r' ? L'\n' : c;
@@ -131,6 +166,7 @@ static unsigned char take_paste(EditLine *editor, int key)
             taken += el_winsertstr(editor, one) == 0;
         before = c;
     }
+    p->pasting = false;
     return CC_REFRESH;
 }
 
@@ -189,6 +225,7 @@ static bool open_editor(Prompt *p)
         el_set(p->editor, EL_GETCFN, next_character);
         el_set(p->editor, EL_HIST, history, p->messages);
         el_set(p->editor, EL_EDITOR, "emacs");
+        el_set(p->editor, EL_SETTY, "-d", "-isig", "-ixon", NULL);
         el_wset(p->editor, EL_ADDFN, L"pasted", L"a pasted text", take_paste); // el_set's copies would never be freed
         bind_keys(p->editor);
         el_source(p->editor, NULL);
@@ -206,7 +243,7 @@ Prompt *prompt_open(FILE *in, FILE *out)
         return NULL;
     *p = (Prompt){.in = in, .out = out, .kept = {.descriptor = -1}, .shown = "> "};
     bool moves = kind != NULL && kind[0] != 0 && strcmp(kind, "dumb") != 0;
-    if (!moves || !isatty(fileno(in)) || !isatty(fileno(out)) || open_editor(p))
+    if (!moves || tcgetattr(fileno(in), &p->tty) != 0 || !isatty(fileno(out)) || open_editor(p))
         return p;
     prompt_close(p);
     return NULL;

@@ -290,11 +290,17 @@ static void place(Engine *e, Flight *f, Sequence *s, int64_t n)
         ask_head(f, s, b->tokens - 1);
 }
 
-static bool own_pages(Engine *e, Flight *f, Sequence *s, int64_t n, bool *owned)
+// Pages for the next *n tokens of s, or for as many of them as there are pages; 0: for none.
+static bool own_pages(Engine *e, Flight *f, Sequence *s, int64_t *n)
 {
-    *owned = true;
-    for (int64_t block = s->computed / KEY_BLOCK; *owned && block < pages_of(s->computed + n); block++)
-        TRY(own_page(e, &f->batch, s, block, owned));
+    bool owned = true;
+    int64_t block = s->computed / KEY_BLOCK;
+    for (; block < pages_of(s->computed + *n); block++) {
+        TRY(own_page(e, &f->batch, s, block, &owned));
+        if (!owned)
+            break;
+    }
+    *n = owned ? *n : larger(0, block * KEY_BLOCK - s->computed);
     return true;
 }
 
@@ -348,17 +354,17 @@ bool place_running(Engine *e, Flight *f)
     int64_t room = room_for_prompts(e);
     for (size_t i = 0; i < e->running.count; i++) {
         Sequence *s = e->running.items[i];
-        int64_t n = share_of(e, f, s, room);
-        bool owned;
+        int64_t wanted = share_of(e, f, s, room), n = wanted;
         if (n <= 0)
             continue;
-        TRY(own_pages(e, f, s, n, &owned));
-        if (!owned) { // it is the last one
-            if (i == 0)
-                return fail("the engine has no page left for a sequence that runs alone");
+        TRY(own_pages(e, f, s, &n));
+        if (n < wanted && i > 0) { // it is the last one
             preempt(e, s);
             break;
         }
+        if (n == 0)
+            return fail("the engine has no page left for a sequence that runs alone");
+        // alone, and with n < wanted: a page that it has copied in this pass is free for the next one
         room -= tokens_left(s) == 1 ? 0 : n;
         place(e, f, s, n);
     }

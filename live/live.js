@@ -90,7 +90,7 @@
     async function showRows() {
         const lines = (await (await fetch('rows')).text()).split('\n').slice(0, -1), items = [];
         for (const line of lines.slice(-ROWS).reverse()) {
-            const found = /^\d+ [0-9a-f]{16} (\{.*)$/.exec(line); // a line of a journal; the first may be half of one
+            const found = /^\d+ [0-9a-f]{16} (\{.*)$/s.exec(line); // a line of a journal; the first may be half of one
             if (!found) continue;
             const row = JSON.parse(found[1]), text = ['text', 'problem', 'question'].map(name => row[name]).find(t => typeof t === 'string');
             const summary = make('summary', '', null, [make('b', '', row.id === undefined ? 'a row' : String(row.id)),

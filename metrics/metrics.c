@@ -1,9 +1,9 @@
 // The figures of a step, gathered from the rollout and the update into named numbers; log/ writes them. Those of an
 // evaluation are in validate.c.
 #include "metrics/metrics.h"
+#include "log/visible.h"
 #include "rl/advantage.h"
 #include <assert.h>
-#include <ctype.h>
 #include <math.h>
 #include <stdarg.h>
 #include <string.h>
@@ -136,15 +136,19 @@ void metrics_source_name(char out[SOURCE_NAME_BYTES], const char *source)
     enum { ROOM = SOURCE_NAME_BYTES - 10 }; // before ~ and a hash
     size_t size = strlen(source), kept = utf8_valid_prefix(source, size < SOURCE_NAME_BYTES ? size : ROOM);
     bool changed = kept < size || strcmp(source, "others") == 0;
-    for (size_t i = 0; i < kept; i++) {
-        bool odd = iscntrl((unsigned char)source[i]) || strchr("\"\\~", source[i]) != NULL;
-        out[i] = odd ? '_' : source[i];
+    size_t put = 0;
+    for (size_t i = 0; i < kept;) { // names are shown in terminals, too
+        Character c = character_at(source + i, kept - i);
+        bool odd = character_hidden(c.code) || (c.code < 0x80 && strchr("\"\\~", (int)c.code) != NULL);
+        memcpy(out + put, odd ? "_" : source + i, odd ? 1 : c.size);
+        put += odd ? 1 : c.size;
+        i += c.size;
         changed = changed || odd;
     }
-    out[kept] = 0;
-    kept = changed ? utf8_valid_prefix(out, kept < ROOM ? kept : ROOM) : kept;
+    out[put] = 0;
+    put = changed ? utf8_valid_prefix(out, put < ROOM ? put : ROOM) : put;
     if (changed)
-        snprintf(out + kept, SOURCE_NAME_BYTES - kept, "~%08" PRIx32, (uint32_t)hash_bytes(source, size));
+        snprintf(out + put, SOURCE_NAME_BYTES - put, "~%08" PRIx32, (uint32_t)hash_bytes(source, size));
 }
 
 int metrics_source_place(int32_t source) { return source <= SOURCES_NAMED ? source : SOURCES_NAMED + 1; }

@@ -62,8 +62,8 @@ enum { SOURCE_PLACES = SOURCES_NAMED + 2 };
 int metrics_source_place(int32_t source);
 void metrics_place_name(char out[SOURCE_NAME_BYTES], const Documents *documents, int place);
 
-// A source's name as a part of a field's name. One that had to be changed, to fit or for JSON, ends in a hash of it, so
-// that no two sources share a name.
+// A source's name as a part of a field's name. One that had to be changed, to fit, for JSON, or for terminals, in which
+// nothing of it may act (log/visible.h), ends in a hash of it, so that no two sources share a name.
 void metrics_source_name(char out[SOURCE_NAME_BYTES], const char *source);
 
 #endif

@@ -17,7 +17,7 @@ const View = (function () {
     }
 
     function short(value) {
-        if (value === null || value === undefined || Number.isNaN(value)) return 'not finite';
+        if (typeof value !== 'number' || Number.isNaN(value)) return 'not finite';
         const size = Math.abs(value);
         if (size >= 10000) return Math.round(value).toLocaleString('en');
         return size !== 0 && size < 1e-3 ? value.toExponential(2) : String(Number(value.toPrecision(4)));
@@ -263,7 +263,7 @@ const View = (function () {
                 table(['part', 's', 'share'], rows.map(([n, s]) => [n, short(s), whole > 0 ? percent(s / whole) : ''])));
         }
         if (meta.profile !== null) {
-            const p = JSON.parse(meta.profile), sums = new Map();
+            const p = meta.profile, sums = new Map();
             for (const op of p.operations) {
                 const sum = sums.get(op.operation) || {calls: 0, seconds: 0, flops: 0};
                 sum.calls += op.calls;
@@ -311,15 +311,15 @@ const View = (function () {
 
     // A line for each process of the run; of the last one all that is known.
     function startTable() {
-        const list = (meta.starts || '').split('\n').filter(line => line.endsWith('}')).map(line => JSON.parse(line));
+        const list = meta.starts || [];
         const last = list[list.length - 1], rows = [];
         $('starts').hidden = last === undefined;
         if (last === undefined) return;
-        const fact = (name, value) => rows.push(make('dt', '', name), make('dd', '', String(value)));
+        const fact = (name, value) => value !== undefined && rows.push(make('dt', '', name), make('dd', '', String(value)));
         fact('version', last.version);
         fact('backend', last.backend + ' (' + last.arithmetic + ')');
         fact('device', last.device);
-        fact('parameters', last.parameters.toLocaleString('en'));
+        fact('parameters', Number(last.parameters).toLocaleString('en'));
         fact('ranks', last.ranks);
         for (const start of list) fact(start.step === 0 ? 'begun' : 'resumed, step ' + start.step, start.time + ', version ' + start.version);
         const wide = make('div', 'wide', null, [make('pre', 'table', last.memory)]);

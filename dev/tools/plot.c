@@ -3,6 +3,7 @@
 // the reward, held-out accuracy by level, verdicts, length and entropy of the responses. What the log holds is in
 // log/log.h.
 #include "base/number.h"
+#include "html/html.h"
 #include "json/json.h"
 #include "system/files.h"
 #include "system/start.h"
@@ -102,7 +103,7 @@ static bool read_row(RunData *run, const json_t *row, const char *where)
     if (!json_is_object(row))
         return fail("%s: not an object", where);
     TRY(json_may_text(&event, row, "event", where));
-    TRY(json_need_int(&step, row, "step", 0, (int64_t)1 << 53, where));
+    TRY(json_need_int(&step, row, "step", 0, (int64_t)1 << 52, where));
     if (event != NULL && strcmp(event, "eval") != 0)
         return true;
     double x = (double)step;
@@ -244,20 +245,10 @@ typedef struct Picture {
     int panels;
 } Picture;
 
-static bool escaped(Bytes *out, const char *text)
-{
-    for (; *text != 0; text++) {
-        const char *name = *text == '<' ? "&lt;" : *text == '&' ? "&amp;" : *text == '>' ? "&gt;" : NULL;
-        name = (unsigned char)*text < 0x20 ? " " : name;
-        TRY(name != NULL ? bytes_text(out, name) : bytes_append(out, text, 1));
-    }
-    return true;
-}
-
 static bool draw_text(Bytes *svg, double x, double y, const char *kind, const char *anchor, const char *text)
 {
     TRY(bytes_printf(svg, "<text x=\"%.1f\" y=\"%.1f\" class=\"%s\" text-anchor=\"%s\">", x, y, kind, anchor));
-    return escaped(svg, text) && bytes_text(svg, "</text>\n");
+    return html_text(svg, text) && bytes_text(svg, "</text>\n");
 }
 
 static bool draw_grid_line(Bytes *svg, const char *kind, double x1, double y1, double x2, double y2)

@@ -96,6 +96,18 @@ ctrl_c_ends_an_answer() {
     proved "generate --chat: Ctrl-C ends an answer, which stays and is marked, and the talk goes on"
 }
 
+# A question that shares pages with the one before it takes a page for a moment more than its context has.
+a_full_context_leaves_the_chat_alive() {
+    seq -f '12+3%.0f?' 60 >"$work/many"
+    for sequences in 1 4; do
+        "${chat[@]}" --context 512 --sequences $sequences --max-new-tokens 2 <"$work/many" >"$work/full$sequences" 2>"$work/stderr" ||
+            failed "a full context ends the chat: $(cat "$work/stderr")"
+    done
+    grep -q 'leaves no room' "$work/full1" && cmp "$work/full1" "$work/full4" || failed "--sequences changes what is said: $(cat "$work/full1")"
+    sane
+    proved "generate --chat: a context that fills leaves it alive, with the same answers whatever the cache"
+}
+
 # ---- in a terminal
 
 # Options: a chat in a terminal, its process in $talk; what it draws is in $work/screen.
@@ -162,7 +174,7 @@ lines_are_edited_and_remembered() {
     types '\x03'
     types '2*2?\r'
     types 'a\\\rbü\r'                                           # a backslash: it goes on
-    types '\x1b[200~x\x1b[31m\x1b[2Jy\r\xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x92\xbb\x1b[201~\r' # pasted
+    types '\x1b[200~x\x03\x1c\x1a\x13\x04\x1b[31m\x1b[2Jy\r\xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x92\xbb\x1b[201~\r' # pasted
     types "/save $work/b.jsonl\r"
     terminal_ends 0 '\x04'
     [ "$(content "$work/a.jsonl" 1)" = '"1+2?"' ] || failed "the line was not edited: $(cat "$work/a.jsonl")"
@@ -255,6 +267,7 @@ what_is_shown_cannot_act() {
 talks
 says_what_generate_says
 commands_answer
+a_full_context_leaves_the_chat_alive
 ctrl_c_ends_an_answer
 lines_are_edited_and_remembered
 ctrl_c_in_a_terminal

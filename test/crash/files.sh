@@ -148,6 +148,9 @@ somebodys_file_is_not_replaced() {
     done
     wants 1 quietly "${view[@]}" "$picture"
     wants 1 quietly "${draw[@]}" "$page"
+    cp "$work/sft/log.jsonl" "$work/"$'caf\xe9.jsonl'           # a title that is not UTF-8
+    wants 0 quietly build/plot "$work/"$'caf\xe9.jsonl' "$picture"
+    grep -qF 'caf\xE9.jsonl</text>' "$picture" && iconv -f UTF-8 -t UTF-8 "$picture" >"$work/stdout" || failed "the picture is not UTF-8"
     proved "prepare --html and plot replace their own earlier page or picture, and no other file"
 }
 

@@ -1,5 +1,6 @@
 // What a line of the log says of verdicts, by kind and by source; and why groups have no signal.
 #include "rl/advantage.h"
+#include "log/visible.h"
 #include "evaluation/validate.h"
 #include "test/support/check.h"
 #include <math.h>
@@ -196,6 +197,19 @@ static void no_two_sources_have_one_name_and_none_breaks_the_line(void **state)
     metrics_source_name(b, lengthy);
     assert_string_not_equal(a, b);
     assert_int_equal(utf8_valid_prefix(a, strlen(a)), strlen(a));
+    static const char *const acting[] = {"\x1B[2J",
+                                         "\xC2\x9B"
+                                         "2J",
+                                         "\xE2\x80\xAE"
+                                         "back",
+                                         "\xE2\x80\xA8"}; // ESC, CSI, RLO, LS
+    for (size_t i = 0; i < sizeof acting / sizeof *acting; i++) {
+        metrics_source_name(a, acting[i]);
+        for (size_t at = 0; a[at] != 0; at += character_at(a + at, strlen(a) - at).size)
+            assert_false(character_hidden(character_at(a + at, strlen(a) - at).code));
+    }
+    metrics_source_name(a, "\xE6\x95\xB0\xE5\xAD\xA6");
+    assert_string_equal(a, "\xE6\x95\xB0\xE5\xAD\xA6");
     metrics_source_name(a, "bad \xFF name");
     assert_int_equal(utf8_valid_prefix(a, strlen(a)), strlen(a));
 }

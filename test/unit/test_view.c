@@ -172,13 +172,52 @@ static void what_is_not_a_run_is_refused_by_file_and_line(void **state)
     char *path = path_join(folder, "other.html");
     put("log.jsonl", "{\"step\": 1}\n{broken}\n");
     assert_refused(view_write(path, folder), "log.jsonl:2");
+    static const char *const others[] = {"[1]",
+                                         "{\"loss\": 1}",
+                                         "{\"step\": -1}",
+                                         "{\"step\": 1, \"loss\": \"2\"}",
+                                         "{\"step\": 1, \"event\": 5}",
+                                         "{\"step\": 1e300}"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        put("log.jsonl", others[i]);
+        assert_refused(view_write(path, folder), "log.jsonl:1: ");
+    }
     put("log.jsonl", "{\"step\": 1}\n");
+    put("profile.json", "{}");
+    assert_refused(view_write(path, folder), "profile.json: is not a profile as --profile-step writes it");
+    take_away("profile.json");
+    put("starts.jsonl", "{\"step\":0}\n[1]\n");
+    assert_refused(view_write(path, folder), "starts.jsonl:2: not an object");
+    take_away("starts.jsonl");
     put("rollouts/step-9.jsonl", "{\"step\":9}\n");
     assert_refused(view_write(path, folder), "step-9.jsonl:1: is not a response as train_rl writes it");
     assert_false(file_exists(path));
     take_away("log.jsonl");
     assert_refused(view_write(path, folder), "log.jsonl");
     free(path);
+}
+
+// Names of files may hold any bytes; a start may be half written.
+static void facts_are_shown_as_far_as_they_can_be(void **state)
+{
+    (void)state;
+    put("options.conf", "out = caf\xe9\n");
+    put("starts.jsonl", "{\"step\":0}\n{\"step\":1,\"x\":{}");
+    Bytes html = page();
+    assert_non_null(strstr(html.data, "out = caf\\\\xE9\\n"));
+    assert_non_null(strstr(html.data, "\"starts\":[{\"step\":0}]"));
+    take_away("starts.jsonl");
+    bytes_free(&html);
+}
+
+static void a_run_that_is_not_there_makes_nothing(void **state)
+{
+    (void)state;
+    char *run = path_join(folder, "typo"), *path = path_join(run, "report.html");
+    assert_refused(view_write(path, run), "typo/log.jsonl: No such file or directory");
+    assert_false(folder_exists(run));
+    free(path);
+    free(run);
 }
 
 static void a_file_that_is_not_our_page_stays(void **state)
@@ -200,6 +239,8 @@ int main(void)
         cmocka_unit_test_setup(a_page_of_a_run_that_sends_its_data_has_none, lay_run),
         cmocka_unit_test_setup(a_run_in_progress_is_shown_as_far_as_it_is, lay_run),
         cmocka_unit_test_setup(what_is_not_a_run_is_refused_by_file_and_line, lay_run),
+        cmocka_unit_test_setup(facts_are_shown_as_far_as_they_can_be, lay_run),
+        cmocka_unit_test_setup(a_run_that_is_not_there_makes_nothing, lay_run),
         cmocka_unit_test_setup(a_file_that_is_not_our_page_stays, lay_run),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
