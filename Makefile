@@ -45,7 +45,7 @@ endif
 JOBS     := $(shell nproc 2>/dev/null || echo 1)
 PROGRAMS := prepare train_sft train_rl score generate evaluate serve
 TOOLS    := $(patsubst dev/tools/%.c,%,$(wildcard dev/tools/*.c))
-BENCHES  := $(patsubst lab/bench/%.c,%,$(filter-out lab/bench/no_servers.c,$(wildcard lab/bench/*.c)))
+BENCHES  := $(patsubst lab/bench/%.c,%,$(filter-out lab/bench/without_network.c,$(wildcard lab/bench/*.c)))
 TESTS    := $(patsubst %.c,%,$(wildcard test/unit/*.c test/parity/*.c))
 HELPERS  := $(patsubst %.c,%,$(wildcard test/support/*.c))
 FUZZERS  := $(patsubst %.c,%,$(wildcard test/fuzz/fuzz_*.c))

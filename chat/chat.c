@@ -21,9 +21,9 @@ typedef struct Chat {
     uint64_t turn;   // over all conversations: names the random draws
     Sequence *known; // the prompt of the turn before, without its last token
     DecodeStream stream;
-    Bytes answer;   // so far
-    size_t printed; // of it
-    bool told;      // true once writing has failed
+    Bytes answer;    // so far
+    size_t printed;  // of it
+    bool unwritable; // writing has failed
     // the last answer's
     TokenList ids;
     float *logprobs; // (ids.count)
@@ -64,8 +64,8 @@ static bool take_token(void *context, const GenerationResult *so_far)
         return true;
     bool ok = decode_next(&c->stream, c->session->files.tokenizer, &c->answer, ids[count - 1], false) &&
               print_until(c, presentable(c));
-    c->told = c->told || !ok;
-    return c->told || interrupted() || stop_texts_met(c->stops, ids, count);
+    c->unwritable = c->unwritable || !ok;
+    return c->unwritable || interrupted() || stop_texts_met(c->stops, ids, count);
 }
 
 // ---- an answer
@@ -185,14 +185,14 @@ static bool answer(Chat *c)
     bool ok = prompt_of(c, &ids) && remember(c, &ids) && generate_until_interrupted(c, &ids) &&
               decode_end(&c->stream, &c->answer) && bytes_text(&c->answer, "");
     tokens_free(&ids);
-    TRY(ok && !c->told);
+    TRY(ok && !c->unwritable);
     size_t end = stop_texts_cut(c->stops, c->answer.data, c->answer.size);
     bool stopped = interrupted();
     if (stopped && end == 0)
         return fail("stopped before it began; the question is taken back");
     TRY(conversation_answer(&c->said, (Text){c->answer.data, end}, (AnswerFacts){c->turn, stopped}));
-    c->told = !print_until(c, end) || !end_line(c, stopped) || fflush(c->screen.out) != 0;
-    return !c->told;
+    c->unwritable = !print_until(c, end) || !end_line(c, stopped) || fflush(c->screen.out) != 0;
+    return !c->unwritable;
 }
 
 // A question that cannot be answered is dropped, and what was said before stays.
@@ -202,7 +202,7 @@ static bool ask(Chat *c, Text text)
     TRY(conversation_ask(&c->said, text));
     if (answer(c))
         return true;
-    if (!engine_empty(c->session->engine) || c->told)
+    if (!engine_empty(c->session->engine) || c->unwritable)
         return false;
     conversation_forget_from(&c->said, before);
     bool ok = show_note(&c->screen, "%s", error_text());

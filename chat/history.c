@@ -12,16 +12,12 @@
 
 bool history_path(char **path)
 {
-    const char *states = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+    char *folder;
     *path = NULL;
-    if (states != NULL && states[0] == '/') // the XDG specification: any other is ignored
-        return (*path = path_join(states, "dereason/chat_history.jsonl")) != NULL;
-    PathKind kind = PATH_NONE;
-    if (home == NULL || home[0] != '/' || !path_kind(&kind, home) || kind != PATH_FOLDER) {
-        error_clear();
-        return true;
-    }
-    return (*path = path_join(home, ".local/state/dereason/chat_history.jsonl")) != NULL;
+    TRY(user_folder(&folder, "XDG_STATE_HOME", ".local/state"));
+    bool ok = folder == NULL || (*path = path_join(folder, "chat_history.jsonl")) != NULL;
+    free(folder);
+    return ok;
 }
 
 // ---- reading

@@ -7,8 +7,8 @@
 
 enum { HISTORY_MOST = 1000 }; // messages that are kept when a chat begins
 
-// The file's path: chat_history.jsonl in $XDG_STATE_HOME/dereason, else in ~/.local/state/dereason. NULL, and no error:
-// the home is not there (a service's), and is not ours to make. free() it.
+// The file's path: chat_history.jsonl in the user's folder (user_folder) in $XDG_STATE_HOME, or ~/.local/state. NULL,
+// and no error: there is none. free() it.
 bool history_path(char **path);
 
 // Opens the file, made if absent with its folders, and passes its messages to `take`, the oldest first. A file that

@@ -35,6 +35,7 @@ struct Prompt {
     const char *shown;  // before the line
     bool ended;         // nothing more can be read
     bool pasting;       // what is read is a paste
+    bool cut;           // one of this message was longer than may be
     struct termios tty; // has the keys of signals
 };
 
@@ -164,6 +165,7 @@ static unsigned char take_paste(EditLine *editor, int key)
         bool acts = (c < 0x20 && c != L'\t') || (c >= 0x7F && c < 0xA0);
         if (met == 0 && (newline || !acts) && taken < PASTED_MOST)
             taken += el_winsertstr(editor, one) == 0;
+        p->cut = p->cut || taken == PASTED_MOST;
         before = c;
     }
     p->pasting = false;
@@ -338,8 +340,11 @@ bool prompt_read(Prompt *p, Said *said, Bytes *message)
     interrupt_forget();
     locale_t before = uselocale(p->utf8);
     fprintf(p->out, "\n%s", PASTES);
+    p->cut = false;
     bool ok = edit_message(p, said, message);
     fprintf(p->out, "%s%s", PASTES_NO_MORE, *said == SAID_MESSAGE ? "" : "\n");
+    if (p->cut)
+        fprintf(p->out, "(a paste was cut off after %d characters)\n", PASTED_MOST);
     fflush(p->out);
     if (leaving != 0)
         raise(leaving); // as it would have ended without us

@@ -89,7 +89,7 @@ $(B)/cuda/chain_check: $(B)/cuda/check/chain_check.o
 $(B)/cuda/train_sft: $(B)/train_sft.o
 $(B)/cuda/generate_bench: $(B)/lab/bench/generate_bench.o
 $(B)/cuda/rl_bench: $(B)/lab/bench/rl_bench.o
-$(CHECKS): $(B)/lab/bench/no_servers.o $(B)/libdereason.a $(CUDA_ARCHIVE)
+$(CHECKS): $(B)/lab/bench/without_network.o $(B)/libdereason.a $(CUDA_ARCHIVE)
 	@echo "  LINK  $@"
 	@$(CXX) -o $@ $(filter %.o,$^) $(B)/libdereason.a $(CUDA_ARCHIVE) $(B)/libdereason.a $(CHECK_LIBS)
 cuda-check: setup-build

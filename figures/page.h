@@ -2,8 +2,8 @@
 // verdict, to be read, searched and filtered (task, category, right or wrong, strict verdicts that differ, cut off,
 // without an answer, drawn). It works as a file; rows are unpacked only when they are looked at, so that a hundred
 // megabytes of responses do not stop a browser. Texts of data and models are shown as text, whatever they hold.
-#ifndef BENCHMARKS_PAGE_H
-#define BENCHMARKS_PAGE_H
+#ifndef FIGURES_PAGE_H
+#define FIGURES_PAGE_H
 
 #include "json/json.h"
 

@@ -55,7 +55,7 @@ typedef struct Fit {
     ROW(IN, device,  choice,  "auto",  "auto|cpu|cuda",    machine, NEUTRAL, "where to compute") \
     ROW(IN, threads, integer, "0",     ">= 0 and <= 4096", machine, NEUTRAL, "CPU threads; 0: all cores") \
     ROW(IN, plan,    flag,    "false", "",                 machine, NEUTRAL, "show the memory, and whether it fits; then stop") \
-    ROW(IN, gpu,     text,    "",      "",                 machine, NEUTRAL, "with --plan: the card to plan for, 80G or h100; all: cards of 24 to 180 GB")
+    ROW(IN, gpu,     text,    "",      "",                 machine, NEUTRAL, "with --plan: a card, 80G or h100; all: 24G to 180G")
 // clang-format on
 OPTION_GROUP(MachineOptions, MACHINE_ROWS) // plan: nothing is computed, the device need not be present
 

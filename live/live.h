@@ -12,8 +12,8 @@
 
 // clang-format off
 #define WATCH_ROWS(ROW, IN) \
-    ROW(IN, watch,      integer, "-1",        ">= -1 and < 65536", watch, NEUTRAL, "port of a page to watch the work; 0: a free one, -1: none") \
-    ROW(IN, watch_host, text,    "127.0.0.1", "",                  watch, NEUTRAL, "address of that page; 0.0.0.0 or :: for all")
+    ROW(IN, watch,      integer, "-1",        ">= -1 and < 65536", watch, NEUTRAL, "port of a live page; 0: a free one, -1: none") \
+    ROW(IN, watch_host, text,    "127.0.0.1", "",                  watch, NEUTRAL, "its address; 0.0.0.0 or :: for all")
 // clang-format on
 OPTION_GROUP(WatchOptions, WATCH_ROWS)
 

@@ -7,9 +7,9 @@
 
 // clang-format off
 #define LORA_ROWS(ROW, IN) \
-    ROW(IN, lora,         integer, "0",   ">= 0 and <= 4096", lora, IDENTITY, "rank of adapters that learn while the weights lie still; 0: the weights learn") \
-    ROW(IN, lora_alpha,   number,  "0",   ">= 0",             lora, IDENTITY, "an adapter adds alpha/rank times what it makes; 0: twice the rank") \
-    ROW(IN, lora_targets, text,    "all", "",                 lora, IDENTITY, "matrices that have one: all, or some of q,k,v,o,gate,up,down")
+    ROW(IN, lora,         integer, "0",   ">= 0 and <= 4096", lora, IDENTITY, "rank of adapters that learn; 0: the weights do") \
+    ROW(IN, lora_alpha,   number,  "0",   ">= 0",             lora, IDENTITY, "they count alpha/rank times; 0: twice the rank") \
+    ROW(IN, lora_targets, text,    "all", "",                 lora, IDENTITY, "matrices: all, or of q,k,v,o,gate,up,down")
 // clang-format on
 OPTION_GROUP(LoraOptions, LORA_ROWS)
 

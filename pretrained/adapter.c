@@ -34,20 +34,6 @@ static bool write_config(const Adapters *adapters, const char *base, const char 
 
 // ---- adapter_model.safetensors
 
-typedef struct Learned {
-    const Model *model;
-    BeforeRead *before;
-    void *context;
-} Learned;
-
-static bool read_learned(void *context, int64_t tensor, int64_t first, int64_t count, float *out)
-{
-    const Learned *l = context;
-    int64_t element = l->model->parameters.list[tensor].offset + first;
-    return (l->before == NULL || l->before(l->context, element, count)) &&
-           model_read_weights(l->model, element, count, out);
-}
-
 // weights_write names its file as a model has it.
 static bool rename_weights(const char *folder)
 {
@@ -59,14 +45,14 @@ static bool rename_weights(const char *folder)
     return ok;
 }
 
-static bool write_weights(Learned *learned, const char *folder)
+static bool write_weights(ModelSource *learned, const char *folder)
 {
     const Parameters *all = &learned->model->parameters;
     WeightPlan *plan = allocate((size_t)all->count, sizeof *plan);
     TRY(plan != NULL);
     for (int64_t i = 0; i < all->count; i++)
         plan[i] = (WeightPlan){all->list[i].name, 2, {all->list[i].rows, all->list[i].columns}};
-    bool ok = weights_write(folder, plan, all->count, WEIGHT_F32, UINT64_MAX, read_learned, learned) &&
+    bool ok = weights_write(folder, plan, all->count, WEIGHT_F32, UINT64_MAX, model_source_read, learned) &&
               rename_weights(folder);
     free(plan);
     return ok;
@@ -74,28 +60,19 @@ static bool write_weights(Learned *learned, const char *folder)
 
 // ---- the folder
 
-bool adapter_may_be_replaced(const char *folder)
+static bool may_lose(const char *folder, char **names, size_t count)
 {
-    PathKind kind;
-    char **names;
-    size_t count;
-    TRY(path_kind(&kind, folder));
-    if (kind == PATH_NONE)
-        return file_may_be_written(folder); // a link to nothing is not replaced
-    if (kind != PATH_FOLDER)
-        return fail("%s: there is a file of that name, where the adapters are to be written; move it", folder);
-    TRY(folder_list(&names, &count, folder));
-    bool ok = true;
-    for (size_t i = 0; ok && i < count; i++)
-        ok = strcmp(names[i], CONFIG) == 0 || strcmp(names[i], WEIGHTS) == 0 ||
-             fail("%s/%s: not written with the adapters, and would be deleted; move it", folder, names[i]);
-    names_free(names, count);
-    return ok;
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(names[i], CONFIG) != 0 && strcmp(names[i], WEIGHTS) != 0)
+            return fail("%s/%s: not written with the adapters, and would be deleted; move it", folder, names[i]);
+    return true;
 }
+
+bool adapter_may_be_replaced(const char *folder) { return folder_may_be_replaced(folder, may_lose); }
 
 bool adapter_export(const Model *model, const char *base, const char *folder, BeforeRead *before, void *context)
 {
-    Learned learned = {model, before, context};
+    ModelSource learned = {model, before, context};
     TemporaryFolder temporary = {0};
     bool ok = adapter_may_be_replaced(folder) && temporary_folder_make(&temporary, folder) &&
               write_config(&model->limits.adapters, base, temporary.path) && write_weights(&learned, temporary.path) &&

@@ -72,15 +72,9 @@ static bool export_parameters(FolderExport *e, const ModelConfig *trained, const
     return ok;
 }
 
-typedef struct InMemory {
-    const Model *model;
-    BeforeRead *before;
-    void *context;
-} InMemory;
-
-static bool from_model(void *context, int64_t tensor, int64_t first, int64_t count, float *out)
+bool model_source_read(void *source, int64_t tensor, int64_t first, int64_t count, float *out)
 {
-    const InMemory *m = context;
+    const ModelSource *m = source;
     int64_t element = m->model->parameters.list[tensor].offset + first;
     return (m->before == NULL || m->before(m->context, element, count)) &&
            model_read_weights(m->model, element, count, out);
@@ -89,20 +83,20 @@ static bool from_model(void *context, int64_t tensor, int64_t first, int64_t cou
 // Beside adapters, which every rank has whole.
 static bool own_from_model(void *context, int64_t tensor, int64_t first, int64_t count, float *out)
 {
-    const InMemory *m = context;
+    const ModelSource *m = context;
     return model_read_own(m->model, model_own(m->model)->list[tensor].offset + first, count, out);
 }
 
 bool export_model(const Model *model, const char *tokenizer_folder, const char *template_name, const char *dtype,
                   const char *folder, BeforeRead *before, void *context)
 {
-    InMemory memory = {model, before, context};
-    FolderExport e = {.source = from_model, .context = &memory, .origin = tokenizer_folder};
+    ModelSource memory = {model, before, context};
+    FolderExport e = {.source = model_source_read, .context = &memory, .origin = tokenizer_folder};
     Merge merge = {.adapters = &model->limits.adapters,
                    .own = model_own(model),
                    .learned = &model->parameters,
                    .own_source = own_from_model,
-                   .learned_source = from_model,
+                   .learned_source = model_source_read,
                    .context = &memory};
     if (model->frozen.count > 0) {
         e.source = merge_read;
@@ -195,7 +189,8 @@ bool export_checkpoint(const char *path, const char *dtype, const char *folder)
               json_may_text(&template_name, state, "template", path) && parameters_make(&s.parameters, &config) &&
               tokenizer_beside(&tokenizer, path, state);
     const json_t *adapters = json_object_get(state, "adapters");
-    if (ok && (adapters == NULL || open_adapters(&s, &config, adapters, path, folder))) {
+    ok = ok && (adapters == NULL || open_adapters(&s, &config, adapters, path, folder));
+    if (ok) {
         FolderExport e = {.source = from_checkpoint, .context = &s, .origin = tokenizer.data};
         Merge merge = {.adapters = &s.adapters,
                        .own = &s.parameters,
@@ -209,8 +204,6 @@ bool export_checkpoint(const char *path, const char *dtype, const char *folder)
         }
         ok = export_parameters(&e, &config, &s.parameters, template_name, dtype, folder);
         merge_close(&merge);
-    } else {
-        ok = false;
     }
     weights_close(s.base);
     parameters_free(&s.parameters);

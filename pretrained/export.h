@@ -9,6 +9,14 @@
 // Called before elements of a model are read, so that other ranks, which own parts of it, read them too.
 typedef bool BeforeRead(void *context, int64_t first, int64_t count);
 
+// What a model learns as a source of tensors, whose places are those of Model.parameters; source: a ModelSource.
+typedef struct ModelSource {
+    const Model *model;
+    BeforeRead *before; // NULL where there is one rank
+    void *context;
+} ModelSource;
+bool model_source_read(void *source, int64_t tensor, int64_t first, int64_t count, float *out);
+
 // tokenizer_folder: NULL for none. template_name: the template used in training. before: NULL where there is one rank.
 bool export_model(const Model *model, const char *tokenizer_folder, const char *template_name, const char *dtype,
                   const char *folder, BeforeRead *before, void *context);

@@ -309,21 +309,7 @@ static bool may_lose(const char *folder, char **names, size_t count)
                          folder));
 }
 
-bool model_folder_may_be_replaced(const char *folder)
-{
-    PathKind kind;
-    char **names;
-    size_t count;
-    TRY(path_kind(&kind, folder));
-    if (kind == PATH_NONE)
-        return file_may_be_written(folder); // a link to nothing is not replaced
-    if (kind != PATH_FOLDER)
-        return fail("%s: there is a file of that name; choose another", folder);
-    TRY(folder_list(&names, &count, folder));
-    bool ok = count == 0 || may_lose(folder, names, count);
-    names_free(names, count);
-    return ok;
-}
+bool model_folder_may_be_replaced(const char *folder) { return folder_may_be_replaced(folder, may_lose); }
 
 // The real path of a folder that may not exist yet: its parents are made, links are followed, no slash at the end.
 static char *settle(const char *folder)

@@ -364,7 +364,8 @@ static bool export_adapters(Run *run)
     char *folder = path_join(run->o.out, "adapter");
     bool ok = folder != NULL && adapter_export(run->model, run->base, folder, say_elements, run);
     if (ok)
-        log_note(&run->log, "the adapters are in %s", folder);
+        log_note(&run->log, "the adapters are in %s, in fp32; the model has them added up%s", folder,
+                 run->o.export_dtype.name[0] == 'b' ? " and rounded to bf16, which small changes may not survive" : "");
     free(folder);
     return ok;
 }

@@ -28,10 +28,11 @@ static json_t *start_of(const Run *run, const Fit *fit)
     time_t now = time(NULL);
     struct tm utc;
     strftime(begun, sizeof begun, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
-    return json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:I, s:i, s:o*}", "step", (json_int_t)run->step, "time", begun,
-                     "version", program_version(), "backend", k->name, "arithmetic", k->arithmetic, "device",
-                     k->device(), "parameters", (json_int_t)run->model->parameters.elements, "ranks",
-                     run->ranks == NULL ? 1 : run->ranks->size, "memory", memory_of(fit));
+    return json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:i, s:o*}", "step", (json_int_t)run->step, "time",
+                     begun, "version", program_version(), "backend", k->name, "arithmetic", k->arithmetic, "device",
+                     k->device(), "parameters", (json_int_t)model_own(run->model)->elements, "learn",
+                     (json_int_t)run->model->parameters.elements, "ranks", run->ranks == NULL ? 1 : run->ranks->size,
+                     "memory", memory_of(fit));
 }
 
 static bool any_line(void *context, const FileLine *line) { return true; } // a half one is cut off

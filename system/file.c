@@ -387,6 +387,39 @@ void names_free(char **names, size_t count)
     free(names);
 }
 
+bool folder_may_be_replaced(const char *folder, bool (*may_lose)(const char *folder, char **names, size_t count))
+{
+    PathKind kind;
+    char **names;
+    size_t count;
+    TRY(path_kind(&kind, folder));
+    if (kind == PATH_NONE)
+        return file_may_be_written(folder); // a link to nothing is not replaced
+    if (kind != PATH_FOLDER)
+        return fail("%s: there is a file of that name; move it, or choose another", folder);
+    TRY(folder_list(&names, &count, folder));
+    bool ok = count == 0 || may_lose(folder, names, count);
+    names_free(names, count);
+    return ok;
+}
+
+bool user_folder(char **folder, const char *variable, const char *in_home)
+{
+    const char *named = getenv(variable), *home = getenv("HOME");
+    PathKind kind = PATH_NONE;
+    *folder = NULL;
+    if (named != NULL && named[0] == '/') // any other is ignored
+        return (*folder = path_join(named, "dereason")) != NULL;
+    if (home == NULL || home[0] != '/' || !path_kind(&kind, home) || kind != PATH_FOLDER) {
+        error_clear();
+        return true;
+    }
+    char *folders = path_join(home, in_home);
+    *folder = folders == NULL ? NULL : path_join(folders, "dereason");
+    free(folders);
+    return *folder != NULL;
+}
+
 static bool is_link(const char *path)
 {
     struct stat facts;

@@ -71,6 +71,15 @@ bool folder_remove(const char *path);                             // with its co
 bool folder_list(char ***names, size_t *count, const char *path); // sorted, without . and ..; free with names_free
 void names_free(char **names, size_t count);
 
+// Whether a folder of ours may take this place: nothing is there, or an empty folder, or one of which may_lose() says
+// so, whose names are what is in it. False after fail().
+bool folder_may_be_replaced(const char *folder, bool (*may_lose)(const char *folder, char **names, size_t count));
+
+// The user's folder for our files of a kind: dereason/ in the environment's `variable`, else in `in_home` in the user's
+// home (XDG base directory specification: "XDG_CACHE_HOME", ".cache"). NULL, and no error: there is neither; a home
+// that is not there (a service's) is not ours to make. free() it.
+bool user_folder(char **folder, const char *variable, const char *in_home);
+
 // Removes the entries that goes() selects: PATH_FOLDER removes a folder, PATH_FILE anything else, PATH_NONE keeps it.
 // Does nothing where the folder does not exist.
 bool folder_clean(const char *folder, PathKind (*goes)(const void *context, const char *name), const void *context);

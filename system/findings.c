@@ -10,20 +10,13 @@ enum { CHECKSUM_LINE = sizeof CHECKSUM - 1 + 16 + 1 };
 
 bool cache_folder(char **folder)
 {
-    const char *ours = getenv("DEREASON_CACHE"), *caches = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    const char *ours = getenv("DEREASON_CACHE");
     *folder = NULL;
     if (ours != NULL && (ours[0] == 0 || strcmp(ours, "off") == 0))
         return true;
     if (ours != NULL)
         return (*folder = copy_text(ours)) != NULL;
-    if (caches != NULL && caches[0] == '/') // the XDG specification: any other is ignored
-        return (*folder = path_join(caches, "dereason")) != NULL;
-    PathKind kind = PATH_NONE; // a service's home need not exist (/nonexistent), and is not ours to make
-    if (home == NULL || home[0] != '/' || !path_kind(&kind, home) || kind != PATH_FOLDER) {
-        error_clear();
-        return true;
-    }
-    return (*folder = path_join(home, ".cache/dereason")) != NULL;
+    return user_folder(folder, "XDG_CACHE_HOME", ".cache");
 }
 
 // ---- in memory

@@ -31,8 +31,8 @@ typedef struct Findings {
     double changed; // clock_seconds() of the last one that is not saved
 } Findings;
 
-// The folder for files that can be made again: the environment's DEREASON_CACHE, else dereason/ in XDG_CACHE_HOME, else
-// in ~/.cache, if the home is there. NULL: DEREASON_CACHE=off, or there is none of them; false after fail().
+// The folder for files that can be made again: the environment's DEREASON_CACHE, else the user's (user_folder). NULL:
+// DEREASON_CACHE=off, or there is none; false after fail().
 bool cache_folder(char **folder); // free it
 
 // Reads the file NAME-HASH.txt of `folder` (NULL: none, nothing is kept). False after fail(), which says what is wrong

@@ -320,6 +320,7 @@ const View = (function () {
         fact('backend', last.backend + ' (' + last.arithmetic + ')');
         fact('device', last.device);
         fact('parameters', Number(last.parameters).toLocaleString('en'));
+        if (last.learn !== last.parameters) fact('of adapters, which learn', Number(last.learn).toLocaleString('en'));
         fact('ranks', last.ranks);
         for (const start of list) fact(start.step === 0 ? 'begun' : 'resumed, step ' + start.step, start.time + ', version ' + start.version);
         const wide = make('div', 'wide', null, [make('pre', 'table', last.memory)]);

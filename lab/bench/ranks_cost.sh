@@ -7,17 +7,11 @@ cd "$(dirname "$0")/../.."
 turns=${1:-3}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-cat >"$work/config.json" <<END
-{"architectures": ["Qwen3ForCausalLM"], "model_type": "qwen3", "hidden_size": 384, "num_hidden_layers": 8,
- "num_attention_heads": 6, "num_key_value_heads": 3, "head_dim": 64, "intermediate_size": 1024, "vocab_size": 1152,
- "max_position_embeddings": 512, "rope_theta": 10000.0, "rms_norm_eps": 1e-6, "hidden_act": "silu",
- "tie_word_embeddings": true, "initializer_range": 0.02, "eos_token_id": 1130}
-END
 build/demo_problems train 1 5 300 >"$work/rows.jsonl"
 
 rate() { # name, options: the median of its steps' tokens/s
     rm -rf "$work/out"
-    ./train_sft --init "$work/config.json" --tokenizer dev/demo/tokenizer --template chatml --data "$work/rows.jsonl" --out "$work/out" \
+    ./train_sft --init lab/bench/qwen3-13m.json --tokenizer dev/demo/tokenizer --template chatml --data "$work/rows.jsonl" --out "$work/out" \
         --steps 8 --global-batch 128 --micro-batch-tokens 2048 --seq-len 512 --device cpu --instruction none --save-every 0 "$@" >"$work/said"
     sed -nE 's/.*"step": [0-9]+, .*"tokens_per_second": ([0-9.]+).*/\1/p' "$work/out/log.jsonl" | sort -n | sed -n 4p
 }

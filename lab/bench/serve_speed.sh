@@ -13,13 +13,7 @@ trap 'kill -9 $(jobs -p) 2>/dev/null || true; rm -rf "$work"' EXIT
 build/demo_problems heldout 1 5 $((clients / 5 + 1)) | head -n $clients >"$work/questions.jsonl"
 if [ -z "$model" ]; then
     model=$work/run
-    cat >"$work/config.json" <<-END
-	{"architectures": ["Qwen3ForCausalLM"], "model_type": "qwen3", "hidden_size": 384, "num_hidden_layers": 8,
-	 "num_attention_heads": 6, "num_key_value_heads": 3, "head_dim": 64, "intermediate_size": 1024, "vocab_size": 1152,
-	 "max_position_embeddings": 512, "rope_theta": 10000.0, "rms_norm_eps": 1e-6, "hidden_act": "silu",
-	 "tie_word_embeddings": true, "initializer_range": 0.1, "eos_token_id": 1130}
-	END
-    ./train_sft --init "$work/config.json" --tokenizer dev/demo/tokenizer --template chatml --instruction none --data "$work/questions.jsonl" \
+    ./train_sft --init lab/bench/qwen3-13m.json --tokenizer dev/demo/tokenizer --template chatml --instruction none --data "$work/questions.jsonl" \
         --out "$model" --steps 1 --lr 1e-9 --global-batch 8 --device cpu >"$work/said"
 fi
 sed -E 's/.*"problem": ?("([^"\\]|\\.)*").*/{"messages":[{"role":"user","content":\1}]}/' "$work/questions.jsonl" >"$work/prompts.jsonl"

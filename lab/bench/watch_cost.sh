@@ -7,12 +7,6 @@ cd "$(dirname "$0")/../.."
 turns=${1:-5}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-cat >"$work/config.json" <<END
-{"architectures": ["Qwen3ForCausalLM"], "model_type": "qwen3", "hidden_size": 384, "num_hidden_layers": 8,
- "num_attention_heads": 6, "num_key_value_heads": 3, "head_dim": 64, "intermediate_size": 1024, "vocab_size": 1152,
- "max_position_embeddings": 512, "rope_theta": 10000.0, "rms_norm_eps": 1e-6, "hidden_act": "silu",
- "tie_word_embeddings": true, "initializer_range": 0.02, "eos_token_id": 1130}
-END
 build/demo_problems train 1 5 300 >"$work/rows.jsonl"
 
 # What the thread "live page" of process $1 has run, in nanoseconds, as long as there is one.
@@ -47,7 +41,7 @@ measure() { # options: seconds of processor time, median tokens/s, the thread's 
         follower=$!
     fi
     # shellcheck disable=SC2016
-    { time bash -c 'echo $$ >"$0" && exec "$@"' "$work/pid" ./train_sft --init "$work/config.json" --tokenizer dev/demo/tokenizer --template chatml --data "$work/rows.jsonl" --out "$work/out" \
+    { time bash -c 'echo $$ >"$0" && exec "$@"' "$work/pid" ./train_sft --init lab/bench/qwen3-13m.json --tokenizer dev/demo/tokenizer --template chatml --data "$work/rows.jsonl" --out "$work/out" \
         --steps 15 --global-batch 8 --micro-batch-tokens 2048 --seq-len 512 --device cpu --threads 1 --instruction none --save-every 0 "$@" \
         >"$work/said" 2>"$work/told"; } 2>"$work/time"
     [ -z "$follower" ] || wait "$follower"
