@@ -7,7 +7,7 @@ export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1 UBSAN
 # The bits, the memory and the times that users get: these run as release builds. `released` names them, for make; all run with the sanitizers.
 released=()
 for name in test_answers_properties test_answers_hostile test_answers_numbers test_answers_data test_engine test_bits test_naive \
-    test_model_bits test_matmul test_sharded test_attention test_moments test_state test_sorter test_sample test_update; do
+    test_model_bits test_matmul test_sharded test_save test_reuse test_attention test_moments test_state test_sorter test_sample test_update; do
     released+=("build/test/unit/$name")
 done
 released+=(build/test/parity/test_model build/test/parity/test_generate)

@@ -10,7 +10,6 @@ model=$work/run
 export XDG_STATE_HOME=$work/states
 trap '' PIPE # of keys for a chat that has just ended
 chat=("$program" --model "$model" --chat --device cpu --max-new-tokens 12)
-sane() { ! grep -qE 'Sanitizer|runtime error' "$work/stderr" || failed "the sanitizers complain"; }
 content() { grep -oE '"content":"([^"\\]|\\.)*"' "$1" | sed -n "${2}p" | cut -d: -f2-; } # of message number $2 of a row
 
 # ---- lines in a pipe
@@ -80,7 +79,10 @@ ctrl_c_ends_an_answer() {
     for _ in $(seq 100); do                                    # an answer may be over before its Ctrl-C is there
         answered=$(wc -c <"$work/talk")
         printf '/new\n1+1?\n' >&4
-        until [ "$(wc -c <"$work/talk")" -gt "$answered" ]; do sleep 0.001; done
+        for _ in $(seq 30000); do # a minute: it never comes
+            [ "$(wc -c <"$work/talk")" -le "$answered" ] || break
+            sleep 0.002
+        done
         kill -INT $talk
         sleep 0.2
         ! grep -q '(stopped)$' "$work/talk" || break
@@ -137,8 +139,10 @@ shows() { # TEXT
     failed "'$1' is not shown: $(cat -v "$work/screen")"
 }
 settled() { # a prompt is there, and nothing comes after it
-    local size=-1
+    local size=-1 looks=0
     until [ "$(tail -c 3 "$work/screen")" = 'h> ' ] && [ "$(wc -c <"$work/screen")" = $size ]; do
+        looks=$((looks + 1))
+        [ $looks -lt 600 ] || failed "no prompt comes: $(cat -v "$work/screen")"
         kill -0 $talk 2>/dev/null || failed "the chat has ended: $(cat -v "$work/screen")"
         size=$(wc -c <"$work/screen")
         sleep 0.1

@@ -68,6 +68,8 @@ wants() {
 
 says() { grep -qF -- "$1" "$work/stderr" || failed "the error does not say '$1'"; }
 
+sane() { ! grep -qE 'Sanitizer|runtime error' "$work/stderr" || failed "the sanitizers complain"; }
+
 # Everything below a folder, names and contents; empty when it is not there.
 fingerprint() { if [ -d "$1" ]; then (cd "$1" && find . -type f -exec md5sum {} + | sort -k2); fi; }
 

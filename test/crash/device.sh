@@ -147,6 +147,7 @@ cuda_reinforces_on_policy() {
     proved "CUDA: two steps of reinforcement learning in bf16, every ratio of their first updates exactly 1"
     wants 0 build/simt/race/train_rl "${common[@]}" --out "$work/rl-lora" --device cuda --lora 8 --kl-coef 0.1 --entropy-coef 0.1 --sequences 3 --pass-tokens 9 \
         >"$work/stdout" 2>"$work/stderr"
+    [ "$(grep -c '"actor/kl_loss": ' "$work/rl-lora/log.jsonl")" = 2 ] || failed "there is no KL in the log"
     [ "$(grep -c '"actor/kl_loss": 0, ' "$work/rl-lora/log.jsonl")" = 0 ] || failed "the second update of a step is at the reference"
     proved "CUDA: adapters, whose base is the reference; every ratio of the first updates exactly 1"
     wants 0 build/simt/race/train_rl "${common[@]}" --out "$work/rl-kl" --device cuda --steps 1 --prompts-per-update 2 --kl-coef 0.1 \

@@ -23,7 +23,6 @@ tasks=(--tasks gsm8k,mmlu_pro mmlu_pro_5shot --data gsm8k="$work/gsm8k.jsonl" --
 with_model=(--model "$work/run" --device cpu --max-new-tokens 12)
 
 evaluate() { "$program" "${tasks[@]}" "${with_model[@]}" --out "$out" "$@" >"$work/stdout" 2>"$work/stderr"; }
-sane() { ! grep -qE 'Sanitizer|runtime error' "$work/stderr" || failed "the sanitizers complain"; }
 refused() { # STATUS, what is said, more options
     local status=$1 said=$2
     shift 2

@@ -24,7 +24,6 @@ command=("$program" --model "$model" --prompts "$work/prompts.jsonl" --out "$out
 generate() { rm -f "$out" "$out.partial"; more "$@"; }
 more() { "${command[@]}" "$@" >"$work/stdout" 2>"$work/stderr"; }
 in_background() { "${command[@]}" --sequences 1 --threads 1 >"$work/stdout" 2>"$work/stderr" & }
-sane() { ! grep -qE 'Sanitizer|runtime error' "$work/stderr" || failed "the sanitizers complain"; }
 
 rows_come_out_in_order() {
     wants 0 generate

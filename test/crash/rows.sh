@@ -7,7 +7,6 @@ wants 0 train "$work/model" --epochs 1
 model=$work/model
 
 program() { wants "$1" "build/asan/$2" "${@:3}" >"$work/stdout" 2>"$work/stderr"; }
-sane() { ! grep -qE 'Sanitizer|runtime error' "$work/stderr" || failed "the sanitizers complain"; }
 
 marks_are_tokens() {
     local lacking mark common

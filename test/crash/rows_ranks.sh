@@ -9,7 +9,6 @@ build/demo_problems train 1 5 12 >"$work/rows.jsonl"
 generate=(build/asan/generate --model "$work/run" --prompts "$work/rows.jsonl" --out "$out" --max-new-tokens 24 --samples 2 --device cpu)
 score=(build/asan/score --model "$work/run" --data "$work/rows.jsonl" --out "$out" --device cpu)
 run() { "$@" >"$work/stdout" 2>"$work/stderr"; }
-sane() { ! grep -qE 'Sanitizer|runtime error' "$work/stderr" || failed "the sanitizers complain"; }
 nothing_else_is_left() { [ "$(ls "$out"*)" = "$out" ] || failed "what is left: $(ls "$out"*)"; }
 wants 0 run "${generate[@]}" && mv "$out" "$work/generated"
 wants 0 run "${score[@]}" && mv "$out" "$work/scored"

@@ -20,7 +20,6 @@ END
 command=("$program" --model "$model" --data "$work/rows.jsonl" --map prompt=input --out "$out" --device cpu)
 score() { rm -f "$out" "$out.partial"; more "$@"; }
 more() { "${command[@]}" "$@" >"$work/stdout" 2>"$work/stderr"; }
-sane() { ! grep -qE 'Sanitizer|runtime error' "$work/stderr" || failed "the sanitizers complain"; }
 
 rows_come_out_in_order() {
     wants 0 score

@@ -23,7 +23,6 @@ serve_begins() {
     url=$(sed -n 's/^serving tiny at \(.*\)\/v1$/\1/p' "$work/address")
     [ -n "$url" ] || failed "$program does not begin"
 }
-sane() { ! grep -qE 'Sanitizer|runtime error' "$work/stderr" || failed "the sanitizers complain"; }
 serve_ends() {
     local status=0
     kill -TERM $server

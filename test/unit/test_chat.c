@@ -348,7 +348,7 @@ static void the_home_is_not_made(void **state)
     assert_string_equal(path, wanted);
     free(path);
     unsetenv("XDG_STATE_HOME");
-    setenv("HOME", "/nonexistent", 1);
+    setenv("HOME", "/proc/nonexistent", 1);
     assert_ok(history_path(&path));
     assert_null(path);
     unsetenv("HOME");
