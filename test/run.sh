@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the built tests, one more at once than there are cores, and ends in one line: N passed, N failed. `short` is what make test runs;
+# Runs the built tests, one more at once than there are cores, and ends in the names of what failed and one line: N passed, N failed. `short` is what make test runs;
 # `long` adds what takes longer; `simt` is the part of `short` that runs the CUDA kernels on the CPU.
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -19,6 +19,7 @@ slots=$(($(nproc) + 1)) running=0 failed=0 # one more than cores: some tests wai
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 : >"$work/passed"
+: >"$work/failed"
 export DEREASON_CACHE=$work/cache # nothing that an earlier run found out, and nothing in the user's own
 
 # Its output is shown when it fails, and what it skipped always; one test's lines together.
@@ -32,6 +33,7 @@ run_one() {
         echo "$1" >>"$work/passed"
     else
         state=FAILED shown=$(tail -n 60 "$output" | sed 's/^/    /')
+        printf '%.120s\n' "$*" >>"$work/failed"
     fi
     flock "$work/passed" printf '%-6s  %4d s  %.120s\n%s' "$state" $((SECONDS - start)) "$*" "${shown:+$shown
 }"
@@ -50,6 +52,7 @@ run() {
 }
 finish() {
     settle 0
+    sed 's/^/failed: /' "$work/failed" # again, where a log that was cut still has them
     echo "$(wc -l <"$work/passed") passed, $failed failed"
     [ $failed = 0 ]
 }

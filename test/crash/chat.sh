@@ -255,7 +255,7 @@ what_is_shown_cannot_act() {
         # shellcheck disable=SC2059
         printf "$(cat "$work/bytes")" >&5
         for _ in $(seq 1000); do                                # the first may be part of what was typed
-            printf '\x03' >&5
+            { printf '\x03' >&5; } 2>/dev/null || break        # it may leave between two of them
             sleep 0.05
             kill -0 $talk 2>/dev/null || break
         done
