@@ -154,12 +154,14 @@ setup-test:
 	@dev/setup.sh test
 
 # `all` by itself: its programs are built by a make of their own
-test: setup-test
+test-programs: setup-test
 	@$(MAKE) --no-print-directory -j$(JOBS) all
 	@$(MAKE) --no-print-directory -j$(JOBS) $(FAULTS) $(addprefix $(B)/,$(HELPERS) $(BENCHES)) $$(test/run.sh released) $(addprefix $(B)/asan/,$(PROGRAMS) $(TOOLS) $(TESTS) $(FUZZERS)) \
 	    $(SIMT_TESTS)
+test: test-programs
 	@test/run.sh short
-test-long: test
+# has all that `test` has, at more sizes
+test-long: test-programs
 	@$(MAKE) --no-print-directory -j$(JOBS) $(SIMT_LONG)
 	@test/run.sh long
 demo: setup-build
@@ -193,6 +195,6 @@ install: all
 clean:
 	rm -rf $(B) $(PROGRAMS)
 
-.PHONY: all programs ladder docs format check-format lint install clean setup-build setup-test test test-long simt cuda-check demo bench
+.PHONY: all programs ladder docs format check-format lint install clean setup-build setup-test test-programs test test-long simt cuda-check demo bench
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
