@@ -212,7 +212,8 @@ what_is_wrong_is_refused() {
     gets 200 '"finish_reason"' /v1/chat/completions "{$chat,\"user\":\"me\",\"frequency_penalty\":0.0,\"max_tokens\":2,\"tools\":null}" "${key[@]}"
     # a body with two ends, as a proxy may see another one
     exec 5<>"/dev/tcp/127.0.0.1/${url##*:}"
-    printf 'POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n' >&5
+    printf 'POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n' >"$work/request"
+    cat "$work/request" >&5                                    # whole: what came line by line might meet an answer on its way
     grep -q two_lengths <&5 || failed "two lengths of a body are taken"
     exec 5>&-
     # bytes that are no HTTP, a body that ends early, a head that never does
