@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the built tests, one more at once than there are cores, and ends in the names of what failed and one line: N passed, N failed. `short` is what make test runs;
+# Runs the built tests, two more at once than there are cores, and ends in the names of what failed and one line: N passed, N failed. `short` is what make test runs;
 # `long` adds what takes longer; `simt` is the part of `short` that runs the CUDA kernels on the CPU.
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -7,7 +7,7 @@ export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1 UBSAN
 # The bits, the memory and the times that users get: these run as release builds. `released` names them, for make; all run with the sanitizers.
 released=()
 for name in test_answers_properties test_answers_hostile test_answers_numbers test_answers_data test_engine test_bits test_naive \
-    test_model_bits test_matmul test_sharded test_save test_reuse test_attention test_moments test_state test_sorter test_sample test_update; do
+    test_model_bits test_matmul test_sharded test_save test_reuse test_attention test_moments test_state test_sorter test_sample test_update test_probe; do
     released+=("build/test/unit/$name")
 done
 released+=(build/test/parity/test_model build/test/parity/test_generate)
@@ -15,7 +15,7 @@ if [ "$1" = released ]; then
     echo "${released[@]}"
     exit
 fi
-slots=$(($(nproc) + 1)) running=0 failed=0 # one more than cores: some tests wait most of their time
+slots=$(($(nproc) + 2)) running=0 failed=0 # more than cores: some tests wait most of their time
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 : >"$work/passed"
@@ -67,13 +67,16 @@ simt() {
         run env DEREASON_CUDA=bf16 build/simt/race/test_cuda
         run env DEREASON_CUDA=fp32 build/simt/race/test_cuda --only 'agree|round|formula|within|merges|sums'
     fi
-    run test/crash/device.sh short
-    run test/crash/gpus.sh "$1"
-    run build/simt/race/test_link
+    # whole programs: their kernels' races are looked for above, and in long tests here, too
+    local races=off
+    [ "$1" != long ] || races=on
+    run env SIMT_RACES=$races test/crash/device.sh short
+    run env SIMT_RACES=$races test/crash/gpus.sh "$1"
+    run env SIMT_RACES=$races build/simt/race/test_link
     for source in test/simt/test_*.cc; do
         name=$(basename "${source%.cc}")
         run "build/simt/race/$name"
-        run "build/simt/asan/$name"
+        [ "$1" != long ] || run "build/simt/asan/$name"
     done
     run build/simt/race/kernel_bench --smoke
     run env SIMT_MMA=exact build/simt/race/chain_check --smoke

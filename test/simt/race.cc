@@ -278,6 +278,11 @@ static void access_cell(Cell *cell, const char *p, const Thread *thread, Note mi
     *cell = Cell{mine, 0, 0}; // who is ordered behind this write is ordered behind those reads
 }
 
+static bool are_equal(const Cell *a, const Cell *b)
+{
+    return a->write == b->write && a->read == b->read && a->other_read == b->other_read;
+}
+
 static Cell *cells; // of the whole range of addresses; memory for them only where the device has memory
 static const void *asked_for, *asked_by; // the access that is looked at, for race_where
 
@@ -291,15 +296,22 @@ void race_access(const Thread *thread, const void *p, size_t bytes, Access acces
     Note mine = (Note)now << TIME_SHIFT | line_note(caller) | (Note)thread->number << 1 | (access == Access::ATOMIC);
     uint32_t ordered = shared ? all_know() : thread->early ? known_start : launch_start; // all before that
     Note past = (Note)ordered << TIME_SHIFT;
+    Cell was = {FORBIDDEN, 0, 0}, is = was; // of the cell before this one: neighbours mostly have the same notes
     for (size_t i = offset / 2; i <= (offset + bytes - 1) / 2; i++) {
         Cell *cell = &cells[i];
         const char *place_of_cell = memory_start + 2 * i;
-        if (cell->write < past && cell->read < past && cell->other_read < past && noted) // the usual case, quickly
-            *cell = writes ? Cell{mine, 0, 0} : Cell{cell->write, mine, 0};
-        else if (cell->write == FORBIDDEN)
+        if (cell->write == FORBIDDEN)
             fault("an access%s to %s", place(caller), describe_address(place_of_cell));
-        else if (noted)
-            access_cell(cell, place_of_cell, thread, mine, writes, shared);
+        if (!noted)
+            continue;
+        if (!are_equal(cell, &was)) {
+            is = was = *cell;
+            if (was.write < past && was.read < past && was.other_read < past) // the usual case, quickly
+                is = writes ? Cell{mine, 0, 0} : Cell{was.write, mine, 0};
+            else
+                access_cell(&is, place_of_cell, thread, mine, writes, shared);
+        }
+        *cell = is;
     }
 }
 

@@ -37,7 +37,7 @@
 // SIMT_DEVICES (how many; negative: a driver that is too old), SIMT_MULTIPROCESSORS (default 5: few, so that kernels
 // that take one tile after another do), SIMT_CAPABILITY (default 9.0), SIMT_SHARED (KiB of
 // shared memory that the card says a block gets; launches are held to 227), SIMT_PROTECT=1 (device memory is closed to
-// the host).
+// the host), SIMT_RACES=off (the race build looks for none).
 #ifndef SIMT_H
 #define SIMT_H
 

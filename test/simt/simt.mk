@@ -97,8 +97,8 @@ endef
 $(eval $(call SIMT_BUILD,$(B)/simt/race,-fsanitize=thread,,$(B)))
 $(eval $(call SIMT_BUILD,$(B)/simt/asan,$(SANITIZE) -O2,$(SANITIZE),$(B)/asan))
 SIMT_TESTS := $(addprefix $(B)/simt/,race/test_cuda race/train_sft race/train_rl race/generate race/generate_bench race/rl_bench \
-              race/test_link $(addprefix race/,$(SIMT_CHECKS)) $(addprefix asan/,$(SIMT_CHECKS)) $(addprefix race/,$(GPU_BENCHES) ladder/ladder))
-SIMT_LONG  := $(B)/simt/asan/test_cuda
+              race/test_link $(addprefix race/,$(SIMT_CHECKS)) $(addprefix race/,$(GPU_BENCHES) ladder/ladder))
+SIMT_LONG  := $(addprefix $(B)/simt/asan/,test_cuda $(SIMT_CHECKS))
 
 simt: setup-test
 	@$(MAKE) --no-print-directory -j$(JOBS) programs $(B)/asan/train_sft $(SIMT_TESTS)

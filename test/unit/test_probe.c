@@ -89,7 +89,7 @@ static void every_pattern_has_several_responses_and_a_name_of_its_own(void **sta
 
 static void no_rule_accepts_a_pattern(void **state)
 {
-    for (int i = 0; i < PROBE_PROBLEMS; i++)
+    for (int i = 0; i < PROBE_PROBLEMS; i += is_brief() ? 3 : 1)
         assert_int_equal(accepted_by_rule(probe_problems[i].reference, probe_problems[i].row), 0);
 }
 
@@ -135,7 +135,7 @@ static void no_rule_accepts_a_pattern_for_a_reference_that_looks_like_one(void *
         "increasing",
         "The reference frame moves with the answering station, which is what the question leaves out"};
     int accepted = 0;
-    for (size_t i = 0; i < sizeof references / sizeof *references; i++)
+    for (size_t i = 0; i < sizeof references / sizeof *references; i += is_brief() ? 7 : 1)
         accepted += accepted_by_rule(references[i], "");
     assert_int_equal(accepted, 0);
 }
@@ -164,7 +164,7 @@ static void no_rule_accepts_a_pattern_for_an_option(void **state)
 {
     static const char row[] = "{\"options\": [\"the first\", \"none of these\", \"it is right\", \"x > 0\", \"7\"]}";
     static const char *const letters[] = {"A", "B", "C", "D", "E"};
-    for (int i = 0; i < 5; i++)
+    for (int i = 0; i < (is_brief() ? 1 : 5); i++)
         assert_int_equal(accepted_by_rule(letters[i], row), 0);
 }
 
