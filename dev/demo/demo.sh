@@ -2,6 +2,7 @@
 # The demonstration: generated problems are sorted by difficulty and split at tau; a small random Qwen3 learns the easy part by
 # supervised fine-tuning, then the hard part by reinforcement learning, on two cores in minutes. Leaves out/demo/rl/model (a Hugging Face
 # folder) and three pictures, of the split (out/demo/data/split.svg) and of the two runs (out/demo/sft.svg, out/demo/rl.svg).
+# Arguments go to train_rl: `dev/demo/demo.sh --lora 8 --lr 3e-4` has adapters learn the hard part.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 out=out/demo
@@ -31,7 +32,7 @@ echo
 ./train_rl --model "$out/sft" --template chatml --data "$out/data/rl" --eval-data "$out/heldout/rl" --out "$out/rl" \
     --epochs 8 --steps 200 --prompts-per-step 16 --prompts-per-update 16 --samples-per-prompt 8 --max-prompt-tokens 64 --max-new-tokens 64 \
     --slots 1 --micro-batch-tokens 4096 --device cpu --lr 3e-5 --warmup-steps 5 --beta2 0.98 --weight-decay 0 \
-    --eval-every 50 --log-every 20 --export-dtype fp32
+    --eval-every 50 --log-every 20 --export-dtype fp32 "$@"
 
 build/plot "$out/sft/log.jsonl" "$out/sft.svg" --title "A small Qwen3 learns the easy part"
 build/plot "$out/rl/log.jsonl" "$out/rl.svg" --title "and then the hard part, from which of its answers are right"
