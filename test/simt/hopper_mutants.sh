@@ -143,8 +143,8 @@ decode: the piece that was drawn|decode|number = drawn + first;|number = drawn +
 decode: the wait for the kernel in front, before the newest keys|decode|1:dependency_wait();|;
 decode: the wait for the kernel in front, before a piece is drawn|decode|2:dependency_wait();|;
 decode: the wait for the kernel in front, before queries|decode|3:dependency_wait();|;
-decode: the wait for the kernel in front, on any card|pieces|1:dependency_wait();|;
-decode: the merging's wait for the kernel in front|pieces|2:dependency_wait();|;
+decode: the wait for the kernel in front, on any card, by each thread|pieces|1:dependency_wait();|if (threadIdx.x == 0) dependency_wait();
+decode: the merging's wait for the kernel in front, by each thread|pieces|2:dependency_wait();|if (threadIdx.x == 0) dependency_wait();
 pass: RoPE's wait for the kernel in front|rope|dependency_wait();|;
 pass: the wait of rows that are copied|rows|1:dependency_wait();|;
 pass: the wait of rows that are scaled|rows|2:dependency_wait();|;
