@@ -11,9 +11,9 @@ columns=120 file_lines=700 room_lines=3500 readme_lines=190 sft_lines=175 rl_lin
 # and rises by a change that says for what: 20,000 were for one process; ranks, saves beside the steps, ./evaluate, ends by an evaluation,
 # prompts that rest, prompts once, a step's profile, pages that samples share, scalars for TensorBoard, ./serve and what it asks of the
 # engine, the faster of a library and our own products, columns of wider tensors, pages that requests find again, adapters (LoRA) and their base, --watch,
-# what a run was made by (starts.jsonl), pieces of a sequence that runs alone came since;
-# Hopper's: decoding, few rows, pairs of blocks.
-core_lines=25932 hopper_lines=3455
+# what a run was made by (starts.jsonl), pieces of a sequence that runs alone, kernels of a decoding pass that wait for those in front came since;
+# Hopper's: decoding, few rows, pairs of blocks, attention that begins early.
+core_lines=25969 hopper_lines=3464
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -43,6 +43,7 @@ xargs grep -nE ".{$((columns + 1))}" <"$work/sources" | grep -vE '^[^:]*\.h:[0-9
 while read -r file; do
     case $(head -c 2 "$file") in //) ;; *) complain "$file: opens with no // comment that says what it is for" ;; esac
 done <"$work/sources"
+grep -nE '^[^/]*(__restrict__|__ldg)' kernels/cuda/* | sed -E 's,^([^:]*:[0-9]+):.*,\1: by __restrict__ or __ldg; may be read before the wait for kernels in front (kernels/cuda/device.cuh),' | complain_each || true
 grep -vE '\.mk$|Makefile$' "$work/scripts" | while read -r file; do
     case $(head -c 2 "$file") in '#!') ;; *) [ ! -x "$file" ] || complain "$file: can be started, and opens without #!" ;; esac
 done

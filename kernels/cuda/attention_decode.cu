@@ -146,7 +146,9 @@ template <int D, int TILES>
 __global__ void __launch_bounds__(ATTENTION_THREADS, PRECISION_BITS == 16 ? 2 : 1) decode_kernel(Decode decode)
 {
     Room<D, TILES> *room = dynamic_shared<Room<D, TILES>>();
+    dependents_may_begin();
     int pieces = pieces_of(decode);
+    dependency_wait();
     for (int number = (int)blockIdx.x; number < pieces; number += (int)gridDim.x) {
         if (threadIdx.x == 0) // all have taken the last one: barriers lie behind that
             room->piece = piece_of(decode, number);
@@ -160,7 +162,9 @@ __global__ void __launch_bounds__(ATTENTION_THREADS, PRECISION_BITS == 16 ? 2 : 
 template <int D> __global__ void __launch_bounds__(D) merge_segments(Decode decode)
 {
     int64_t sequence = blockIdx.x;
+    dependents_may_begin();
     int head = (int)blockIdx.y, column = (int)threadIdx.x, segments = segments_of(decode.a, sequence);
+    dependency_wait();
     if (segments < 2)
         return;
     float scale = LOG2_E / sqrtf((float)D), total = 0;
@@ -180,7 +184,8 @@ template <int D, int TILES> static void start_pieces(Stream *s, Decode decode)
 {
     decode.rows = TILES * DECODE_ROWS;
     decode.together = TILES == 2;
-    launch(s, decode_at_once(decode, 2), ATTENTION_THREADS, sizeof(Room<D, TILES>), decode_kernel<D, TILES>, decode);
+    launch_early(s, decode_at_once(decode, 2), ATTENTION_THREADS, sizeof(Room<D, TILES>), decode_kernel<D, TILES>,
+                 decode);
 }
 
 template <int D> static void start(Stream *s, const Decode &decode)
@@ -191,7 +196,7 @@ template <int D> static void start(Stream *s, const Decode &decode)
         start_pieces<D, 1>(s, decode);
     }
     if (decode.segments > 1)
-        launch(s, dim3(decode.a.sequences, decode.a.heads), D, 0, merge_segments<D>, decode);
+        launch_early(s, dim3(decode.a.sequences, decode.a.heads), D, 0, merge_segments<D>, decode);
 }
 
 void attention_decode(Stream *s, Tensor out, float *logsumexp, Tensor q, const Attention *a)

@@ -3,6 +3,7 @@
 // download or synchronize fails with it. Nothing that a broken device computed is ever read or saved.
 #include "kernels/cuda/device.cuh"
 #include "kernels/cuda/operations.h"
+#include "kernels/cuda/ptx.cuh"
 #include "system/start.h"
 #include <stdio.h>
 #include <string.h>
@@ -347,10 +348,13 @@ static __global__ void __launch_bounds__(THREADS)
     keep_tokens(int32_t *kept, const int32_t *token, const int32_t *slots, int64_t count)
 {
     int64_t n = (int64_t)blockIdx.x * THREADS + threadIdx.x;
+    dependents_may_begin();
+    dependency_wait();
     if (n < count)
         kept[slots[n]] = token[n];
 }
 
+// The first of a graph's kernels, and not early: behind it none of the pass before runs any more.
 void device_tokens_take(Stream *s, int32_t *ids, int64_t count, const int32_t *kept)
 {
     launch(s, ceil_divide(count, THREADS), THREADS, 0, take_tokens, ids, count, kept);
@@ -358,5 +362,5 @@ void device_tokens_take(Stream *s, int32_t *ids, int64_t count, const int32_t *k
 
 void device_tokens_keep(Stream *s, int32_t *kept, const int32_t *token, const int32_t *slots, int64_t count)
 {
-    launch(s, ceil_divide(count, THREADS), THREADS, 0, keep_tokens, kept, token, slots, count);
+    launch_early(s, ceil_divide(count, THREADS), THREADS, 0, keep_tokens, kept, token, slots, count);
 }

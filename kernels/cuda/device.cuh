@@ -35,7 +35,9 @@ template <typename T> inline T *dynamic_shared() { return (T *)simt_dynamic_shar
 // A kernel that is launched early (programmatic dependent launch, Hopper) begins while those in front of it in the
 // stream still run, and waits for them by dependency_wait() (ptx.cuh). So:
 //   - before a thread has waited it writes nothing to the device's memory, and reads only what no kernel of the same
-//     graph writes: weights;
+//     graph writes: weights, tables, what came with the batch (positions, contexts, numbers of pages, lists of pieces),
+//     and of pages the blocks that were full before;
+//   - nothing is read by __ldg or through __restrict__, which let the compiler put a read in front of the wait;
 //   - every block waits, even one that needs nothing from the kernel in front: that it has ended tells the next one
 //     that everything before has, too;
 //   - it happens only while a graph is taken down, whose operations write no weight. So none of them begins before an
@@ -74,6 +76,14 @@ static void launch(Stream *s, dim3 grid, dim3 block, size_t shared, void (*kerne
                    Arguments... arguments)
 {
     launch_early_if(false, s, grid, block, shared, kernel, arguments...);
+}
+
+// The same for kernels that wait for those in front
+template <typename... Parameters, typename... Arguments>
+static void launch_early(Stream *s, dim3 grid, dim3 block, size_t shared, void (*kernel)(Parameters...),
+                         Arguments... arguments)
+{
+    launch_early_if(device_launches_early(s), s, grid, block, shared, kernel, arguments...);
 }
 
 #endif

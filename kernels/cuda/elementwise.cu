@@ -16,7 +16,7 @@
 namespace PRECISION
 {
 
-enum { BLOCK = 256, ROWS_PER_BLOCK = BLOCK / 32 };
+enum { BLOCK = 256, ROWS_PER_BLOCK = BLOCK / 32, AT_ONCE = 4 };
 
 // ---- accumulate
 
@@ -41,25 +41,34 @@ void accumulate(Stream *s, float *sum, const float *x, int64_t count)
 // ---- rows: y[n] = x[places[n]], or y[places[n]] = x[n] if scattered. places NULL: the row is x's first
 
 static __global__ void __launch_bounds__(BLOCK)
-    copy_rows(element *__restrict__ y, int64_t y_stride, const element *__restrict__ x, const int32_t *places,
-              int64_t rows, int64_t C, bool scattered)
+    copy_rows(element *y, int64_t y_stride, const element *x, const int32_t *places, int64_t rows, int64_t C,
+              bool scattered)
 {
     int64_t n = (int64_t)blockIdx.x * ROWS_PER_BLOCK + threadIdx.x / 32;
+    dependents_may_begin();
+    dependency_wait();
     if (n >= rows)
         return;
     int64_t place = places != NULL ? places[n] : 0;
     element *to = y + (scattered ? place : n) * y_stride;
     const element *from = x + (scattered ? n : place) * C;
-#pragma unroll 4
-    for (int64_t c = threadIdx.x % 32 * LANES; c < C; c += 32 * LANES)
-        store(to + c, load(from + c));
+    for (int64_t c = threadIdx.x % 32 * LANES; c < C; c += AT_ONCE * 32 * LANES) {
+        Words words[AT_ONCE];
+#pragma unroll
+        for (int i = 0; i < AT_ONCE; i++)
+            words[i] = load_words_or_zeros(from + c + i * 32 * LANES, c + i * 32 * LANES < C);
+#pragma unroll
+        for (int i = 0; i < AT_ONCE; i++)
+            if (c + i * 32 * LANES < C)
+                store_words(to + c + i * 32 * LANES, words[i]);
+    }
 }
 
 static void copy(Stream *s, Tensor y, Tensor x, const int32_t *places, int64_t rows, bool scattered)
 {
     assert(y.columns == x.columns && x.columns % LANES == 0 && y.stride % LANES == 0 && is_dense(x));
-    launch(s, ceil_divide(rows, ROWS_PER_BLOCK), BLOCK, 0, copy_rows, elements(y), y.stride, elements(x), places, rows,
-           x.columns, scattered);
+    launch_early(s, ceil_divide(rows, ROWS_PER_BLOCK), BLOCK, 0, copy_rows, elements(y), y.stride, elements(x), places,
+                 rows, x.columns, scattered);
 }
 
 void embedding_forward(Stream *s, Tensor y, Tensor table, const int32_t *ids) { copy(s, y, table, ids, y.rows, false); }
@@ -81,6 +90,8 @@ static __global__ void __launch_bounds__(BLOCK)
     scale_rows(element *y, int64_t stride, int64_t rows, int64_t vectors, float factor)
 {
     int64_t i = (int64_t)blockIdx.x * BLOCK + threadIdx.x;
+    dependents_may_begin();
+    dependency_wait();
     if (i >= rows * vectors)
         return;
     element *at = y + i / vectors * stride + i % vectors * LANES;
@@ -95,8 +106,8 @@ void rows_scale(Stream *s, Tensor y, float factor)
 {
     int64_t vectors = y.columns / LANES;
     assert(y.columns % LANES == 0 && y.stride % LANES == 0);
-    launch(s, ceil_divide(y.rows * vectors, BLOCK), BLOCK, 0, scale_rows, elements(y), y.stride, y.rows, vectors,
-           factor);
+    launch_early(s, ceil_divide(y.rows * vectors, BLOCK), BLOCK, 0, scale_rows, elements(y), y.stride, y.rows, vectors,
+                 factor);
 }
 
 // ---- the embedding's gradient
@@ -292,8 +303,8 @@ void swiglu_forward(Stream *s, Tensor y, Tensor gate, Tensor up)
 {
     int64_t F = y.columns;
     assert(F % LANES == 0 && is_dense(y));
-    launch_early_if(device_launches_early(s), s, dim3(y.rows, swiglu_parts(F)), swiglu_threads(F), 0,
-                    swiglu_forward_kernel, elements(y), gate_up(gate, up), F);
+    launch_early(s, dim3(y.rows, swiglu_parts(F)), swiglu_threads(F), 0, swiglu_forward_kernel, elements(y),
+                 gate_up(gate, up), F);
 }
 
 void swiglu_backward(Stream *s, Tensor dgate, Tensor dup, Tensor dy, Tensor gate, Tensor up)

@@ -10,6 +10,11 @@
 // have nothing. What those that multiply have to know of a piece comes with its first keys. A stage is full when its
 // bytes have come, and empty when each warp that reads it is done with it.
 //
+// While a graph is taken down it is launched early (device.cuh): a warp that asks has its first piece, and the first
+// block of it on its way, before the kernel in front has ended, unless that one writes there: QK-norm + RoPE, to the
+// block of the newest position. A block needs nearly all registers of a multiprocessor, and gets one whose blocks have
+// ended while others' still run.
+//
 // Budget of a block, which has a multiprocessor (227 KB, 64 K registers) to itself:
 //
 //   rings             192 KB   in stages of a block of keys or of values: 32 KB (D = 128) or 16 KB (D = 64)
@@ -115,20 +120,30 @@ __device__ inline void ask(DecodeRoom<D, TILES> *room, const Decode &decode, con
     room->stage.advance();
 }
 
+// Whether the newest position, which the kernel in front writes, is in the first block of a piece
+__device__ inline bool begins_at_newest(const Piece &piece)
+{
+    return !piece.shared && piece.first_block == piece.position / KEY_BLOCK;
+}
+
 template <int D, int TILES> __device__ inline void ask_for_pieces(DecodeRoom<D, TILES> room, const Decode &decode)
 {
     const int RINGS = DecodeRoom<D, TILES>::RINGS;
     const Attention &a = decode.a;
     int pieces = pieces_of(decode), rings = RINGS * (int)gridDim.x;
     Taken taken = take(decode, RINGS * (int)blockIdx.x + room.ring, pieces), next = taken;
+    if (begins_at_newest(taken.piece))
+        dependency_wait();
     for (; taken.piece.sequence != NO_MORE; taken = next)
         for (int block = taken.piece.first_block; block <= taken.piece.last_block; block++) {
             bool first = block == taken.piece.first_block;
             int page = __shfl_sync(~0u, taken.page, block - taken.piece.first_block);
             ask(&room, decode, a.key_pages, page, taken.piece, block, first);
             ask(&room, decode, a.value_pages, page, taken.piece, block, false);
-            if (first) // while these are under way
+            if (first) { // the next one, while these are under way; the kernel in front may draw, too
+                dependency_wait();
                 next = take(decode, draw_number(pieces, rings), pieces);
+            }
         }
     if (threadIdx.x % 32 == 0) {
         mbarrier_wait(room.empty(), room.stage.parity ^ 1);
@@ -333,6 +348,7 @@ __device__ inline void weigh_pieces(DecodeRoom<D, TILES> room, int half, const D
     tile.scores = (float *)(room.start + Room::SCORES + half * Room::SCORES_OF_HALF);
     tile.half = half;
     tile.first = half % TILES * 16;
+    dependency_wait(); // for queries, and sums that a launch in front has begun
     for (;;) {
         mbarrier_wait(room.full(), room.stage.parity);
         Piece piece = *room.piece();
@@ -359,6 +375,7 @@ __global__ void __launch_bounds__(HOPPER_THREADS, 1) hopper_decode_kernel(const 
 #if HOPPER_CODE
     typedef DecodeRoom<D, TILES> Room;
     unsigned char *room = dynamic_shared_tiles();
+    dependents_may_begin();
     if (threadIdx.x < Room::ALL_STAGES) {
         mbarrier_init(shared_address(room + Room::FULL + threadIdx.x * 8), 1);
         mbarrier_init(shared_address(room + Room::EMPTY + threadIdx.x * 8), TILES * WARPS);
@@ -384,7 +401,7 @@ template <int D, int TILES> static void start_hopper(Stream *s, Decode decode)
     decode.rows = TILES * DECODE_ROWS;
     decode.together = TILES == 2;
     int64_t blocks = ceil_divide(decode_at_once(decode, Room::RINGS), Room::RINGS);
-    launch(s, dim3((unsigned)blocks), HOPPER_THREADS, Room::BYTES, hopper_decode_kernel<D, TILES>, decode);
+    launch_early(s, dim3((unsigned)blocks), HOPPER_THREADS, Room::BYTES, hopper_decode_kernel<D, TILES>, decode);
 }
 
 template <int D> static void start_hopper(Stream *s, const Decode &decode)

@@ -322,9 +322,8 @@ template <int COLUMNS, int PARTS, int GROUPS> static void start_few(Stream *s, c
                    (int)p->k, plan.rows,  plan.chunks,   stages,
                    stage,     p->add,     p->c_is_float, p->c_pitch % 4 == 0 && (uintptr_t)p->c % (size_t)wide == 0};
     int64_t tiles = ceil_divide(p->n, plan.rows) * plan.chunks, most = device_multiprocessors();
-    launch_early_if(device_launches_early(s), s, dim3((unsigned)(tiles < most ? tiles : most)),
-                    dim3(GROUPS * 128 + 128), (size_t)(stages * stage + BARRIER_BYTES),
-                    hopper_few_rows_kernel<COLUMNS, PARTS, GROUPS>, w, x, few);
+    launch_early(s, dim3((unsigned)(tiles < most ? tiles : most)), dim3(GROUPS * 128 + 128),
+                 (size_t)(stages * stage + BARRIER_BYTES), hopper_few_rows_kernel<COLUMNS, PARTS, GROUPS>, w, x, few);
 }
 
 template <int COLUMNS, int PARTS> static void start_columns(Stream *s, const Product *p, const FewPlan &plan)

@@ -73,12 +73,12 @@ static __global__ void __launch_bounds__(MOST_THREADS)
     SHARED(float, scratch, 32);
     int64_t at = (int64_t)blockIdx.x * C;
     dependents_may_begin();
+    Row w = read_row(weight, C);
     dependency_wait();
-    Row a = read_row(x + at, C), b, w;
+    Row a = read_row(x + at, C), b;
     float total[ELEMENTS], squares = 0;
     if (residual != NULL)
         b = read_row(residual + at, C);
-    w = read_row(weight, C);
 #pragma unroll
     for (int i = 0; i < ELEMENTS; i++)
         total[i] = residual != NULL ? round_to_element(a.at(i) + b.at(i)) : a.at(i);
@@ -268,8 +268,8 @@ void rmsnorm_forward(Stream *s, Tensor y, Tensor sum, float *rstd, Tensor x, Ten
                      float epsilon)
 {
     assert(is_dense(y) && is_dense(sum) && is_dense(x) && is_dense(residual));
-    launch_early_if(device_launches_early(s), s, x.rows, threads_for(x.columns), 0, forward_row, elements(y),
-                    elements(sum), rstd, elements(x), elements(residual), elements(weight), epsilon, (int)x.columns);
+    launch_early(s, x.rows, threads_for(x.columns), 0, forward_row, elements(y), elements(sum), rstd, elements(x),
+                 elements(residual), elements(weight), epsilon, (int)x.columns);
 }
 
 void rmsnorm_backward(Stream *s, Tensor dx, float *dweight, float *partial, Tensor dy, Tensor dsum, Tensor sum,

@@ -5,7 +5,9 @@
 //
 // Forward moves 2 elements per element. A thread has AT_ONCE heads of one token, which share its cosines and sines:
 // with one head to a thread they were two thirds of all that a multiprocessor read (H200: 70% of the copy). In pages
-// the same launch brings keys and values there.
+// the same launch brings keys and values there. While a graph is taken down it is launched early (device.cuh): what
+// depends on positions alone, angles and places in pages, a dozen reads one after the other, is on its way before the
+// product in front has ended.
 //
 // Backward moves 3: the gradient of x and the weight's come out of one pass, see there. Reading dy and x twice, with
 // one block to 32 columns of 4,096 heads, had 8 KiB in flight to a multiprocessor (H200: 20% of the copy).
@@ -189,10 +191,7 @@ static __global__ void __launch_bounds__(BLOCK)
     element *to = y.data + share.token * y.stride + at;
     Pairs heads[AT_ONCE] = {}, w = {};
     Turn t = {};
-#pragma unroll
-    for (int k = 0; k < AT_ONCE; k++)
-        if (k < share.heads)
-            heads[k] = load_pairs<D>(from + k * D);
+    dependents_may_begin();
     if (share.heads > 0 && !share.values) {
         if (NORMED)
             w = load_pairs<D>((share.keys ? h.k_weight : h.q_weight) + column);
@@ -205,6 +204,11 @@ static __global__ void __launch_bounds__(BLOCK)
         apart = place.apart;
         step = KEY_BLOCK * D;
     }
+    dependency_wait(); // none of that comes from the kernels in front; the heads do
+#pragma unroll
+    for (int k = 0; k < AT_ONCE; k++)
+        if (k < share.heads)
+            heads[k] = load_pairs<D>(from + k * D);
 #pragma unroll
     for (int k = 0; k < AT_ONCE; k++) {
         float r = NORMED ? 1.0f / sqrtf(head_sum<D>(sum_of_squares(heads[k])) / (float)D + epsilon) : 0;
@@ -413,9 +417,9 @@ static void forward(Stream *s, Tensor y, float *rstd, Tensor x, const Heads &h, 
 {
     int64_t groups = ceil_divide(h.queries, AT_ONCE) + ceil_divide(h.keys, AT_ONCE) * (a->key_pages != NULL ? 2 : 1);
     assert(x.stride % LANES == 0 && y.stride % LANES == 0);
-    launch(s, ceil_divide(h.tokens * groups, (int64_t)Head<D>::ROWS), BLOCK, 0,
-           h.q_weight != NULL || h.k_weight != NULL ? turn_heads<D, true> : turn_heads<D, false>, token_rows(y), rstd,
-           token_rows(x), h, *a, epsilon, direction);
+    launch_early(s, ceil_divide(h.tokens * groups, (int64_t)Head<D>::ROWS), BLOCK, 0,
+                 h.q_weight != NULL || h.k_weight != NULL ? turn_heads<D, true> : turn_heads<D, false>, token_rows(y),
+                 rstd, token_rows(x), h, *a, epsilon, direction);
 }
 
 // dx may be dy: a block writes only rows that it reads itself, and after it has read them.

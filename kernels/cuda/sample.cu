@@ -289,7 +289,9 @@ static __global__ void __launch_bounds__(HEAD_THREADS, 2)
     SHARED(unsigned long long, buckets, BUCKETS);
     SHARED(Told, told, 1);
     SoftmaxPart *parts = dynamic_shared<SoftmaxPart>();
+    dependents_may_begin();
     const SampleRow how = rows[blockIdx.x];
+    dependency_wait();
     bool greedy = how.temperature == 0, limited = !greedy && (how.top_k > 0 || how.top_p < 1 || how.min_p > 0);
     SampledRow row = {logits + blockIdx.x * pitch, n_live, greedy ? 1 : how.temperature, 0, -INFINITY, 0, parts};
     row.blocks = (int)((n_live + LOGSUMEXP_COLUMNS - 1) / LOGSUMEXP_COLUMNS);
@@ -333,7 +335,8 @@ void head_sample(Stream *s, int32_t *token, float *logprob, float *processed, fl
     for (int64_t n = 0; n < x.rows; n += LOGIT_ROWS) {
         Outputs out = {token + n, logprob + n, processed + n, entropy + n};
         make_logits(s, workspace, x, n, w, n_live);
-        launch(s, cuda_chunk(x.rows - n), HEAD_THREADS, shared, sample_row, out, rows + n, workspace, pitch, n_live);
+        launch_early(s, cuda_chunk(x.rows - n), HEAD_THREADS, shared, sample_row, out, rows + n, workspace, pitch,
+                     n_live);
     }
 }
 

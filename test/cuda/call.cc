@@ -410,7 +410,7 @@ static Integers pieces_of(Attention a, const Sequences &s, const Pages &pages)
     return Integers(first, first + count * (int64_t)(sizeof list[0] / sizeof *first));
 }
 
-static Attention attention_of(Memory &m, const Kernels *k, const Sequences &s, const Pages *pages)
+Attention attention_of(Memory &m, const Kernels *k, const Sequences &s, const Pages *pages)
 {
     Attention a = {};
     a.sequences = (int64_t)s.contexts.size();
@@ -431,11 +431,13 @@ static Attention attention_of(Memory &m, const Kernels *k, const Sequences &s, c
         a.shared_pages = pages->shared.empty() ? NULL : m.integers(pages->shared);
         a.shared_until = pages->until.empty() ? NULL : m.integers(pages->until);
         a.pieces = (const DecodePiece *)m.integers(pieces_of(a, s, *pages));
+        a.workspace =
+            m.floats_out(k->attention_workspace(a.sequences, a.pages_per_sequence * KEY_BLOCK, a.heads, a.head_width));
     }
     return a;
 }
 
-static Pages pages_read(Memory &m, const Kernels *k, const Attention &a, const Pages &before)
+Pages pages_read(Memory &m, const Kernels *k, const Attention &a, const Pages &before)
 {
     Pages after = before;
     after.keys.x = m.read(dense(a.key_pages, before.keys.rows, before.keys.columns));
@@ -497,9 +499,6 @@ Attended attention_forward(const Kernels *k, const Sequences &s, const Pages *pa
 {
     Memory m(k);
     Attention a = attention_of(m, k, s, pages);
-    if (pages != NULL)
-        a.workspace =
-            m.floats_out(k->attention_workspace(a.sequences, a.pages_per_sequence * KEY_BLOCK, a.heads, a.head_width));
     Tensor out = m.elements_out(s.q.rows, s.q.columns);
     float *logsumexp = m.floats_out(s.q.rows * a.heads);
     std::vector<Tensor> in = queries_keys_values(m, s, pages != NULL);

@@ -125,6 +125,10 @@ struct Attended {
 };
 Attended attention_forward(const Kernels *k, const Sequences &s, const Pages *pages = NULL);
 
+// What an operation is told of sequences (with pages: all that decoding needs), and what is in its pages then
+Attention attention_of(Memory &m, const Kernels *k, const Sequences &s, const Pages *pages);
+Pages pages_read(Memory &m, const Kernels *k, const Attention &a, const Pages &before);
+
 // The new tokens' keys and values, s.k and s.v, into the pages.
 Pages pages_write(const Kernels *k, const Sequences &s, const Pages &before);
 

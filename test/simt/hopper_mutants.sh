@@ -140,6 +140,16 @@ decode: lanes behind the tail's zeros|decode|1:__syncwarp();|;
 decode: the order of a page's pieces|decode|column % 64 * 2 ^ turn|column % 64 * 2
 decode: a counter that begins at zero|decode|if (drawn == pieces - 1)|if (false)
 decode: the piece that was drawn|decode|number = drawn + first;|number = drawn + 1;
+decode: the wait for the kernel in front, before the newest keys|decode|1:dependency_wait();|;
+decode: the wait for the kernel in front, before a piece is drawn|decode|2:dependency_wait();|;
+decode: the wait for the kernel in front, before queries|decode|3:dependency_wait();|;
+decode: the wait for the kernel in front, on any card, by each thread|pieces|1:dependency_wait();|if (threadIdx.x == 0) dependency_wait();
+decode: the merging's wait for the kernel in front, by each thread|pieces|2:dependency_wait();|if (threadIdx.x == 0) dependency_wait();
+pass: RoPE's wait for the kernel in front|rope|dependency_wait();|;
+pass: the wait of rows that are copied|rows|1:dependency_wait();|;
+pass: the wait of rows that are scaled|rows|2:dependency_wait();|;
+pass: the sampler's wait for the kernel in front|sample|dependency_wait();|;
+pass: the wait of tokens that are kept|device|dependency_wait();|;
 few: a fence before a slab|few|wgmma_fence();|;
 few: a slab's group closed|few|wgmma_commit();|;
 few: the wait for the slab before|few|wgmma_wait<1>();|wgmma_wait<2>();
@@ -156,7 +166,7 @@ few: a barrier behind the making of barriers|few|__syncthreads();|;
 few: the wait for the kernel in front, before rows|few|1:dependency_wait();|;
 few: the wait for the kernel in front, before results|few|2:dependency_wait();|;
 few: the norm's wait for the kernel in front|norm|dependency_wait();|;
-few: SwiGLU's wait for the kernel in front|swiglu|dependency_wait();|;
+few: SwiGLU's wait for the kernel in front|swiglu|3:dependency_wait();|;
 few: no more ahead than the ring holds|few|ahead < p.stages && |
 few: stages that hold what a warpgroup reads|few|int lines = max((PARTS - 1) * plan.rows + GROUPS * GROUP_ROWS, PARTS * plan.rows + COLUMNS);|int lines = PARTS * plan.rows + COLUMNS;
 few: more than one stage|few|half >= ENOUGH_STAGES && |
@@ -176,7 +186,9 @@ file_of() {
     product) echo kernels/cuda/hopper_matmul.cu ;;
     few) echo kernels/cuda/hopper_few.cu ;;
     norm) echo kernels/cuda/norm.cu ;;
-    swiglu) echo kernels/cuda/elementwise.cu ;;
+    swiglu | rows) echo kernels/cuda/elementwise.cu ;;
+    pieces) echo kernels/cuda/attention_decode.cu ;;
+    rope | sample | device) echo "kernels/cuda/$1.cu" ;;
     ptx) echo kernels/cuda/ptx_hopper.cuh ;;
     esac
 }
@@ -199,8 +211,11 @@ replace() {
 try() {
     local what=$1 file from=$3 to=$4 folder sources source only=attention
     [ "$2" != product ] || only=hopper_matmul
-    [ "$2" != decode ] || only=decoding
-    case $2 in few | norm | swiglu) only=few_rows_in ;; esac
+    case $2 in
+    decode) only=decoding ;;
+    pieces | rope | rows | sample | device) only=decoding_in_a_graph ;;
+    few | norm | swiglu) only=few_rows_in ;;
+    esac
     file=$(file_of "$2")
     folder=$work/$(echo "$what" | tr -c 'a-z0-9\n' '_')
     mkdir -p "$folder/kernels/cuda"

@@ -14,7 +14,8 @@
 // Shuffles, votes, ldmatrix and mma order nothing. This is FastTrack (Flanagan & Freund 2009) with vector clocks cut
 // down to what barriers can say. Other blocks of the launch have run before, in time; nothing orders them, so their
 // notes count as races, except between two atomic accesses, and except behind a __threadfence: what a flag or a counter
-// may order is taken as ordered.
+// may order is taken as ordered. Between launches atomic accesses are as any others: a thread that does not know that
+// a kernel in front has ended does not know what that makes of a counter.
 //
 // It may miss (notes are few; single bytes are not noted, two of them share a cell); it does not invent.
 #include "runtime.h"
@@ -225,7 +226,8 @@ static bool is_ordered(Note note, const Thread *thread, bool shared)
 
 static bool is_race(Note old, Note mine, const Thread *thread, bool shared)
 {
-    return !is_ordered(old, thread, shared) && !(is_atomic(old) && is_atomic(mine));
+    bool of_this_launch = shared || time_of(old) >= launch_start;
+    return !is_ordered(old, thread, shared) && !(is_atomic(old) && is_atomic(mine) && of_this_launch);
 }
 
 [[noreturn]] static void report(const char *p, Note old, bool old_writes, Note mine, bool writes)

@@ -241,6 +241,27 @@ static void what_an_early_kernel_touches_before_it_waits_is_a_race()
     }
 }
 
+template <bool WAITS> __global__ void count_up(int *counter)
+{
+    if (WAITS)
+        dependency_wait();
+    atomicAdd(counter, 1);
+    dependency_wait();
+}
+
+static void what_an_early_kernel_counts_before_it_waits_is_a_race()
+{
+    DeviceArray<int> counter(std::vector<int>(1, 0));
+    CHECK_NO_FAULT(simt_expect_fault([&] {
+        launch(NULL, 2, THREADS, 0, count_up<true>, counter.data);
+        launch_early_if(true, NULL, 2, THREADS, 0, count_up<true>, counter.data);
+    }));
+    CHECK(counter.host()[0] == 4 * THREADS);
+    CHECK_FAULT(simt_expect_fault([&] { launch_early_if(true, NULL, 1, THREADS, 0, count_up<false>, counter.data); }),
+                "the thread writes it atomically", "of a kernel in front of this one writes it atomically",
+                "no dependency_wait orders the two");
+}
+
 static void an_early_kernel_waits_even_for_nothing()
 {
     Chain c;
@@ -278,6 +299,7 @@ static const Test tests[] = {
     TEST(a_fence_and_a_counter_may_order_blocks, ANY_BUILD),
     TEST(a_launch_orders_everything_before_it, ANY_BUILD),
     TEST(what_an_early_kernel_touches_before_it_waits_is_a_race, RACE_BUILD),
+    TEST(what_an_early_kernel_counts_before_it_waits_is_a_race, RACE_BUILD),
     TEST(an_early_kernel_waits_even_for_nothing, ANY_BUILD),
     TEST(a_graph_keeps_what_is_launched_early, RACE_BUILD),
     TEST(an_element_that_nobody_has_written_yet_is_nan, ANY_BUILD),
