@@ -96,7 +96,7 @@ static bool update(Rl *s, Rollout *rollout, int64_t first, StepFacts *facts)
     rules.go_on = run_update_goes_on;
     rules.go_on_context = &s->run;
     rules.sharded = &s->policy.sharded;
-    rules.on_policy = s->run.updates == 0;
+    rules.on_policy = s->run.updates == 0 && model->kernels->inexact == NULL;
     update_weights(rollout, &part, &s->o.loss, s->o.sampling.max_new_tokens);
     TRY(pack_open(&pack, rollout, &part));
     bool ok = gradients_clear(model) && update_gradients(model, &pack, &rules, &facts->report) &&
@@ -203,6 +203,7 @@ static bool open_all(Rl *s)
 {
     bool evaluates = s->o.data.eval_data.count + s->o.tasks.eval_tasks.count > 0;
     ModelFilesOptions files = {s->o.policy.model, NULL, s->o.policy.tokenizer, s->o.policy.template.name};
+    kernels_take_attention((AttentionMaker)s->o.policy.attention.place);
     TRY(sampling_check(&s->o.sampling) && adapt_check(&s->o.adapt) && lora_check(&s->o.lora, false) &&
         (s->o.machine.plan || s->ranks.rank > 0 || run_may_use(&s->o.run, evaluates)) && comm_barrier(&s->ranks));
     TRY(in_training_open_with(&s->tasks, &s->o.tasks, &s->options, &files, (uint64_t)s->o.seed));

@@ -116,6 +116,7 @@ static bool open_model(Sft *s)
 static bool open_all(Sft *s)
 {
     ModelFilesOptions files = {s->o.model, s->o.init, s->o.tokenizer, s->o.template.name};
+    kernels_take_attention((AttentionMaker)s->o.attention.place);
     bool tasks = s->o.tasks.eval_tasks.count > 0;
     TRY(lora_check(&s->o.lora, s->o.init[0] != 0) &&
         sft_sampling_check(&s->o.sampling, tasks, division_of(&s->o.sharding, &s->ranks).weights) &&

@@ -33,7 +33,7 @@ NVCCFLAGS    := -std=c++17 -O3 -fmad=false -Xcompiler -ffp-contract=off -lineinf
 # fp32 is for parity, not for speed: the driver compiles it when it is loaded
 NVCCFLAGS_bf16 := -DPRECISION=bf16 -DPRECISION_BITS=16
 NVCCFLAGS_fp32 := -DPRECISION=fp32 -DPRECISION_BITS=32
-ONCE         := kernels/cuda/device.cu $(wildcard kernels/cuda/hopper*.cu)
+ONCE         := kernels/cuda/device.cu $(wildcard kernels/cuda/hopper*.cu kernels/cuda/*cudnn*.cu)
 PER_PRECISION := $(filter-out $(ONCE),$(CUDA_SOURCES))
 cuda_objects = $(PER_PRECISION:kernels/cuda/%.cu=$(1)/%_bf16.o) $(PER_PRECISION:kernels/cuda/%.cu=$(1)/%_fp32.o) \
                $(ONCE:kernels/cuda/%.cu=$(1)/%_bf16.o)

@@ -101,6 +101,9 @@ bool policy_open(Policy *p, const PolicySetup *o)
         return fail_as(ERROR_USAGE,
                        "--shard weights: every rank samples with whole weights; give --shard state, or less "
                        "memory to the rest (--moments bf16, --recompute layer, --cache)");
+    if (o->policy->attention.place == ATTENTION_CUDNN && o->policy->share_prompts)
+        return fail_as(ERROR_USAGE, "--attention cudnn: cuDNN knows no prompt that responses share; give "
+                                    "--no-share-prompts, too, or --attention own");
     TRY(choose_memory(&p->fit, o, &session, second_model));
     if (second_model && !o->machine->plan)
         TRY(reference_open(&p->reference, reference_folder(o), &p->fit.needs.others[0].limits, &p->fit));
