@@ -203,7 +203,6 @@ static bool open_all(Rl *s)
 {
     bool evaluates = s->o.data.eval_data.count + s->o.tasks.eval_tasks.count > 0;
     ModelFilesOptions files = {s->o.policy.model, NULL, s->o.policy.tokenizer, s->o.policy.template.name};
-    kernels_take_attention((AttentionMaker)s->o.policy.attention.place);
     TRY(sampling_check(&s->o.sampling) && adapt_check(&s->o.adapt) && lora_check(&s->o.lora, false) &&
         (s->o.machine.plan || s->ranks.rank > 0 || run_may_use(&s->o.run, evaluates)) && comm_barrier(&s->ranks));
     TRY(in_training_open_with(&s->tasks, &s->o.tasks, &s->options, &files, (uint64_t)s->o.seed));

@@ -45,7 +45,7 @@ CUDA_LIBS    := $(B)/libdereason.a $(patsubst %,-L%,$(firstword $(subst $(colon)
 CUDA_RPATH   := $(patsubst %,-Wl$(comma)-rpath$(comma)%,$(subst $(colon), ,$(CUDA_LIBRARIES)))
 endif
 # Files that depend on which parts of CUDA are installed are rebuilt when that changes.
-CUDA_PARTS   := $(NVCC) $(HAVE_CUBLASLT) $(HAVE_WGMMA) $(CUDA_ARCHS)
+CUDA_PARTS   := $(NVCC) $(HAVE_CUBLASLT) $(HAVE_CUDNN) $(HAVE_WGMMA) $(CUDA_ARCHS)
 $(shell mkdir -p $(B); echo '$(CUDA_PARTS)' | cmp -s - $(B)/cuda.txt || echo '$(CUDA_PARTS)' >$(B)/cuda.txt)
 $(B)/kernels/open.o $(call cuda_objects,$(B)/cuda): $(B)/cuda.txt
 $(call cuda_objects,$(B)/cuda) $(patsubst lab/bench/%.cu,$(B)/cuda/check/%.o,$(wildcard lab/bench/*.cu)): $(NVCC) $(B)/cuda.txt

@@ -33,8 +33,8 @@ void cudnn_sizes(Kernels *kernels);
 
 // A plan of cuDNN's is for so many tokens: up by a quarter of a power of two at most, so that few plans are made.
 int64_t cudnn_tokens(int64_t tokens);
-int64_t power_of_two(int64_t n);                // the next one from n on
-int64_t cudnn_layout_bytes(int64_t sequences);  // offsets and lengths, behind what the plan works in
+int64_t power_of_two(int64_t n);               // the next one from n on
+int64_t cudnn_layout_bytes(int64_t sequences); // offsets and lengths, behind what the plan works in
 static inline size_t cudnn_aligned(size_t bytes) { return (bytes + 255) / 256 * 256; }
 
 #ifdef __cplusplus

@@ -38,7 +38,7 @@ static const Kernels *cpu_kernels(const char *wanted)
 }
 
 #if defined(HAVE_CUDA)
-const Kernels *kernels_cuda_open(void);                      // kernels/cuda/backend.cu; NULL after fail()
+const Kernels *kernels_cuda_open(void);                    // kernels/cuda/backend.cu; NULL after fail()
 const Kernels *kernels_cuda_cudnn(const Kernels *kernels); // kernels/cuda/attention_cudnn.cu; likewise
 enum { CUDA_IS_BUILT = 1 };
 #else
@@ -67,8 +67,9 @@ static bool cudnn_knows(const Kernels *kernels)
 {
     const char *why = kernels_passed_over();
     if (!kernels->on_gpu)
-        return fail_as(ERROR_USAGE, "--attention cudnn: cuDNN computes on GPUs alone, and this run would be on the "
-                                    "CPU%s%s%s; give --attention own",
+        return fail_as(ERROR_USAGE,
+                       "--attention cudnn: cuDNN computes on GPUs alone, and this run would be on the "
+                       "CPU%s%s%s; give --attention own",
                        why == NULL ? "" : " (", why == NULL ? "" : why, why == NULL ? "" : ")");
     return kernels->activation_size == 2 ||
            fail_as(ERROR_USAGE, "--attention cudnn: cuDNN's attention is for bf16, and DEREASON_CUDA=fp32 asks for "

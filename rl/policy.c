@@ -69,7 +69,7 @@ static bool choose_memory(Fit *fit, const PolicySetup *o, const SessionOptions *
                    .longest = longest_sequence(o)};
     ModelLimits limits = batch_limits(o, false);
     JudgeOptions judge = referees_judge(o->referees, o->machine, NULL);
-    TRY(fit_open(fit, o->machine) && session_needs(&needs.own, fit->kernels, session));
+    TRY(fit_open_training(fit, o->machine, &o->policy->attention) && session_needs(&needs.own, fit->kernels, session));
     if (second_model)
         TRY(reference_needs(&needs.others[needs.other_count++], reference_folder(o), &limits));
     if (o->machine->plan && o->referees->judge_model[0] != 0 && o->referees->endpoint[0] == 0)

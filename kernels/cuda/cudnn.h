@@ -46,7 +46,16 @@ const Cudnn *cudnn_open_for(const char *device_json);
 
 // The arrays of an attention. Those up to LOGSUMEXP are all that going forward takes.
 typedef enum AttentionArray {
-    QUERIES, KEYS, VALUES, OUTPUT, LOGSUMEXP, DOUTPUT, DQUERIES, DKEYS, DVALUES, ATTENTION_ARRAYS
+    QUERIES,
+    KEYS,
+    VALUES,
+    OUTPUT,
+    LOGSUMEXP,
+    DOUTPUT,
+    DQUERIES,
+    DKEYS,
+    DVALUES,
+    ATTENTION_ARRAYS
 } AttentionArray;
 
 // What a plan is for: sequences, and their positions, up to so many, and going back so many tokens in all; and how many
@@ -59,7 +68,7 @@ typedef struct AttentionPlan {
     AttentionShape shape;
     Descriptor made[128]; // everything that it consists of
     int count;
-    Descriptor plan; // NULL: there is none
+    Descriptor plan;  // NULL: there is none
     size_t workspace; // bytes
 } AttentionPlan;
 

@@ -323,8 +323,8 @@ static bool make_plan(AttentionPlan *p)
              "%lld of keys",
              s->backward ? "backward" : "forward", (long long)s->sequences, (long long)s->positions,
              (long long)s->heads, (long long)s->head_width, (long long)s->kv_heads);
-    if (p->plan == NULL || !done(lib.cudnnBackendGetAttribute(p->plan, EXECUTION_PLAN_WORKSPACE_SIZE, TYPE_INT64, 1,
-                                                              &one, &bytes)))
+    if (p->plan == NULL ||
+        !done(lib.cudnnBackendGetAttribute(p->plan, EXECUTION_PLAN_WORKSPACE_SIZE, TYPE_INT64, 1, &one, &bytes)))
         return refused(what);
     p->workspace = (size_t)bytes;
     return true;
