@@ -43,7 +43,8 @@ static char *take_room(const Attention *a, size_t bytes)
 {
     static void *own;
     static size_t own_bytes;
-    if (a->workspace != NULL && bytes <= (size_t)a->workspace_floats * sizeof(float))
+    if (a->workspace != NULL && (uintptr_t)a->workspace % 256 == 0 &&
+        bytes <= (size_t)a->workspace_floats * sizeof(float))
         return (char *)a->workspace;
     if (bytes > own_bytes) {
         if (own != NULL)
@@ -151,15 +152,14 @@ static const Kernels *table_by_cudnn(const Kernels *own)
 {
     static Kernels table;
     static char arithmetic[160];
-    const Cudnn *lib = cudnn_open();
-    if (lib == NULL || !there_are_plans(128) || !there_are_plans(64))
+    if (!cudnn_open() || !there_are_plans(128) || !there_are_plans(64))
         return NULL;
     table = *own;
     table.attention_forward = forward_by_cudnn;
     table.attention_backward = backward_by_cudnn;
     cudnn_sizes(&table);
     snprintf(arithmetic, sizeof arithmetic, "%s; attention by cuDNN %d.%d.%d, exact = false", own->arithmetic,
-             lib->version / 10000, lib->version / 100 % 100, lib->version % 100);
+             cudnn_version() / 10000, cudnn_version() / 100 % 100, cudnn_version() % 100);
     table.arithmetic = arithmetic;
     return &table;
 }

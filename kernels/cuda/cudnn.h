@@ -1,7 +1,5 @@
 // cuDNN's attention over ragged batches, as attention_cudnn.cu asks for it: plans, one for each shape, and how one is
-// run. The library is opened at run time, through its graph API, and a build needs nothing of it: the little that is
-// called is declared here and in cudnn_plan.cu, with the names (without CUDNN_ in front) and the numbers of
-// cudnn_graph_v9.h in version 9.28.1 (package nvidia-cudnn-cu13), which hold for all of version 9.
+// run. The library is opened at run time, through its graph API, and a build needs nothing of it.
 #ifndef KERNELS_CUDA_CUDNN_H
 #define KERNELS_CUDA_CUDNN_H
 
@@ -16,33 +14,10 @@ enum { CUDNN_OLDEST = 92800 };
 
 typedef void *Descriptor;
 
-// clang-format off
-#define CUDNN_FUNCTIONS(F) \
-    F(size_t, cudnnGetVersion, (void)) \
-    F(size_t, cudnnGetCudartVersion, (void)) \
-    F(int, cudnnCreate, (void **handle)) \
-    F(int, cudnnSetStream, (void *handle, void *stream)) \
-    F(void, cudnnGetLastErrorString, (char *message, size_t size)) \
-    F(int, cudnnBackendCreateDescriptor, (int kind, Descriptor *d)) \
-    F(int, cudnnBackendDestroyDescriptor, (Descriptor d)) \
-    F(int, cudnnBackendSetAttribute, (Descriptor d, int name, int type, int64_t count, const void *values)) \
-    F(int, cudnnBackendGetAttribute, (Descriptor d, int name, int type, int64_t most, int64_t *count, void *values)) \
-    F(int, cudnnBackendFinalize, (Descriptor d)) \
-    F(int, cudnnBackendExecute, (void *handle, Descriptor plan, Descriptor arrays))
-// clang-format on
-
-typedef struct Cudnn {
-#define MEMBER(type, name, parameters) type(*name) parameters;
-    CUDNN_FUNCTIONS(MEMBER)
-#undef MEMBER
-    int version; // 92801: 9.28.1. 0: not open
-    void *handle;
-    Descriptor device; // that plans are for; NULL: the handle's
-} Cudnn;
-
-// NULL after fail(). Of a card that is not there, for plans that nobody runs: what it is like, as cuDNN's JSON.
-const Cudnn *cudnn_open(void);
-const Cudnn *cudnn_open_for(const char *device_json);
+// False after fail(). Of a card that is not there, for plans that nobody runs: what it is like, as cuDNN's JSON.
+bool cudnn_open(void);
+bool cudnn_open_for(const char *device_json);
+int cudnn_version(void); // of what is open; 92801: 9.28.1
 
 // The arrays of an attention. Those up to LOGSUMEXP are all that going forward takes.
 typedef enum AttentionArray {

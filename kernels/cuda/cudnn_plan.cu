@@ -1,6 +1,8 @@
 // Plans of cuDNN's attention: see cudnn.h. A plan is one operation, SDPA_FWD or SDPA_BWD, with a graph inside it that
 // denies a query the keys behind it; the first of the engines that the library's heuristics name, and that can be had,
-// runs it. What is said of tensors follows cudnn-frontend's (UnifiedSDPANode, DIAGONAL_BAND_MASK; version 1.23).
+// runs it. The little that is called is declared here, with the names (without CUDNN_ in front) and the numbers of
+// cudnn_graph_v9.h in version 9.28.1 (package nvidia-cudnn-cu13), which hold for all of version 9; what is said of
+// tensors follows NVIDIA's cudnn-frontend (UnifiedSDPANode and UnifiedDiagonalBandMaskNode, of May 2026).
 #include "kernels/cuda/cudnn.h"
 #include "kernels/cuda/device.cuh"
 #include <assert.h>
@@ -81,7 +83,29 @@ enum Id { ID_ARRAY = 1, ID_OFFSETS = 101, ID_LENGTHS = 201, ID_SCALE, ID_DENIED,
 
 // ---- the library
 
-static Cudnn lib;
+// clang-format off
+#define FUNCTIONS(F) \
+    F(size_t, cudnnGetVersion, (void)) \
+    F(size_t, cudnnGetCudartVersion, (void)) \
+    F(int, cudnnCreate, (void **handle)) \
+    F(int, cudnnSetStream, (void *handle, void *stream)) \
+    F(void, cudnnGetLastErrorString, (char *message, size_t size)) \
+    F(int, cudnnBackendCreateDescriptor, (int kind, Descriptor *d)) \
+    F(int, cudnnBackendDestroyDescriptor, (Descriptor d)) \
+    F(int, cudnnBackendSetAttribute, (Descriptor d, int name, int type, int64_t count, const void *values)) \
+    F(int, cudnnBackendGetAttribute, (Descriptor d, int name, int type, int64_t most, int64_t *count, void *values)) \
+    F(int, cudnnBackendFinalize, (Descriptor d)) \
+    F(int, cudnnBackendExecute, (void *handle, Descriptor plan, Descriptor arrays))
+// clang-format on
+
+static struct Library {
+#define MEMBER(type, name, parameters) type(*name) parameters;
+    FUNCTIONS(MEMBER)
+#undef MEMBER
+    bool is_open;
+    void *handle;
+    Descriptor device; // that plans are for; NULL: the handle's
+} lib;
 
 static bool done(int status) { return status == 0; }
 
@@ -90,7 +114,7 @@ static bool refused(const char *what)
     char why[160] = "";
     lib.cudnnGetLastErrorString(why, sizeof why);
     why[strcspn(why, "\n")] = 0;
-    int version = (int)lib.cudnnGetVersion();
+    int version = cudnn_version();
     return fail("cuDNN %d.%d.%d: %s: %s", version / 10000, version / 100 % 100, version % 100, what,
                 why[0] == 0 ? "it does not say why" : why);
 }
@@ -106,9 +130,9 @@ static bool open_file(void)
     *(void **)&lib.name = dlsym(file, #name);                                                                          \
     if (lib.name == NULL)                                                                                              \
         return fail("%s has no function " #name "; cuDNN 9.28 or newer is needed (pip: nvidia-cudnn-cu13)", FILE_NAME);
-    CUDNN_FUNCTIONS(FIND)
+    FUNCTIONS(FIND)
 #undef FIND
-    int version = (int)lib.cudnnGetVersion();
+    int version = cudnn_version();
     return version >= CUDNN_OLDEST ||
            fail("%s is version %d.%d.%d, and 9.28 or newer is needed, which has a backward pass over ragged batches; "
                 "run dev/setup.sh --cuda and make, or put the folder of a newer one on LD_LIBRARY_PATH",
@@ -127,34 +151,26 @@ static bool open_companion(void)
                 name);
 }
 
-const Cudnn *cudnn_open(void)
+bool cudnn_open(void)
 {
-    if (lib.version > 0)
-        return &lib;
-    if (!open_file() || !open_companion())
-        return NULL;
-    int version = (int)lib.cudnnGetVersion();
-    if (!done(lib.cudnnCreate(&lib.handle))) {
-        refused("it could not be initialised");
-        return NULL;
-    }
-    lib.version = version;
-    return &lib;
+    if (lib.is_open)
+        return true;
+    TRY(open_file() && open_companion());
+    lib.is_open = done(lib.cudnnCreate(&lib.handle));
+    return lib.is_open || refused("it could not be initialised");
 }
 
-const Cudnn *cudnn_open_for(const char *device_json)
+bool cudnn_open_for(const char *device_json)
 {
-    if (!open_file() || !open_companion())
-        return NULL;
-    lib.version = (int)lib.cudnnGetVersion();
-    if (done(lib.cudnnBackendCreateDescriptor(DEVICEPROP, &lib.device)) &&
-        done(lib.cudnnBackendSetAttribute(lib.device, DEVICEPROP_JSON_REPRESENTATION, TYPE_CHAR,
-                                          (int64_t)strlen(device_json), device_json)) &&
-        done(lib.cudnnBackendFinalize(lib.device)))
-        return &lib;
-    refused("a card by its properties");
-    return NULL;
+    TRY(open_file() && open_companion());
+    return (done(lib.cudnnBackendCreateDescriptor(DEVICEPROP, &lib.device)) &&
+            done(lib.cudnnBackendSetAttribute(lib.device, DEVICEPROP_JSON_REPRESENTATION, TYPE_CHAR,
+                                              (int64_t)strlen(device_json), device_json)) &&
+            done(lib.cudnnBackendFinalize(lib.device))) ||
+           refused("a card by its properties");
 }
+
+int cudnn_version(void) { return (int)lib.cudnnGetVersion(); }
 
 // ---- descriptors. After the first call that is refused no more are made
 

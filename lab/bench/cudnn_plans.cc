@@ -33,8 +33,8 @@ static bool try_plan(AttentionShape s, bool side_by_side)
     memcpy(s.pitch, pitch, sizeof pitch[0] * (size_t)(s.backward ? ATTENTION_ARRAYS : LOGSUMEXP + 1));
     Kernels k = {};
     cudnn_sizes(&k);
-    double begun = clock_seconds(), planned = 4.0 * (double)k.attention_room(s.tokens, s.sequences, s.heads, s.kv_heads,
-                                                                             s.head_width);
+    double begun = clock_seconds(),
+           planned = 4.0 * (double)k.attention_room(s.tokens, s.sequences, s.heads, s.kv_heads, s.head_width);
     const AttentionPlan *plan = cudnn_plan(&s);
     if (plan == NULL) {
         printf("FAILED: %s\n", error_text());
@@ -51,7 +51,7 @@ static bool try_plan(AttentionShape s, bool side_by_side)
 int main(int count, char **arguments)
 {
     bool all = count > 1 && strcmp(arguments[1], "--all") == 0, ok = true;
-    if (cudnn_open_for(H100) == NULL) {
+    if (!cudnn_open_for(H100)) {
         printf("FAILED: %s\n", error_text());
         return 1;
     }

@@ -47,7 +47,7 @@ it_learns_what_ours_learns() {
 
 its_workspace_is_planned() {
     wants 0 on_simt --out "$work/none" --plan --attention cudnn
-    grep -q "^attention: its library's workspace" "$work/stdout" || failed "the plan has no workspace: $(cat "$work/stdout")"
+    grep -q "^  attention: its library's workspace" "$work/stdout" || failed "the plan has no workspace: $(cat "$work/stdout")"
     planned=$(sed -n 's/^in all *\([0-9.]*\) MiB .*/\1/p' "$work/stdout")
     wants 0 ./train_sft "${recipe[@]}" --out "$work/none" --device cuda --plan --attention cudnn >"$work/stdout" 2>"$work/stderr"
     [ "$(sed -n 's/^in all *\([0-9.]*\) MiB .*/\1/p' "$work/stdout")" = "$planned" ] || failed "a machine without a GPU plans otherwise"

@@ -63,7 +63,8 @@ static void check_near(const std::string &what, const Floats &got, const Floats 
 static void check_forward(const Kernels *kernels, const Sequences &s)
 {
     Attended got = attention_forward(kernels, s), oracle = attention_forward(settings.cpu, s);
-    double D = (double)s.heads.width, score = longest_row(s.q, s.heads.width) * longest_row(s.k, s.heads.width) / sqrt(D);
+    double D = (double)s.heads.width,
+           score = longest_row(s.q, s.heads.width) * longest_row(s.k, s.heads.width) / sqrt(D);
     check_near("out", got.out, oracle.out, 0x1.8p-8 * largest(s.v.x));
     check_near("logsumexp", got.logsumexp, oracle.logsumexp, 2 * D * 0x1p-24 * score + 0x1p-16);
     check_oracle("out", got.out, oracle.out);
@@ -88,7 +89,8 @@ static void attention_is_near_the_oracle()
     const struct {
         Heads heads;
         Integers lengths;
-    } cases[] = {{{2, 2, 64}, {1, 3, 63, 64, 65}}, {{4, 1, 64}, {129, 1}}, {{2, 1, 128}, {40, 33, 1}}, {{5, 1, 128}, {64, 13}}};
+    } cases[] = {
+        {{2, 2, 64}, {1, 3, 63, 64, 65}}, {{4, 1, 64}, {129, 1}}, {{2, 1, 128}, {40, 33, 1}}, {{5, 1, 128}, {64, 13}}};
     for (const auto &c : cases) {
         check_forward(kernels, sequences_of(c.heads, c.lengths, 1));
         check_backward(kernels, sequences_of(c.heads, c.lengths, 5));

@@ -16,19 +16,28 @@ bool simt_move(void *to, const void *from, size_t bytes, bool to_device);
 void simt_stream_push(void *stream, bool (*step)(void *context), void *context);
 
 enum { SUCCESS = 0, BAD_PARAM = 2000, NOT_SUPPORTED = 3000, MOST_ATTRIBUTES = 24 };
-enum { ENGINECFG = 3, ENGINEHEUR, EXECUTION_PLAN, OPERATIONGRAPH = 15, VARIANT_PACK, TENSOR, FORWARD = 41, BACKWARD = 43,
-       BAND_MASK };
+enum {
+    ENGINECFG = 3,
+    ENGINEHEUR,
+    EXECUTION_PLAN,
+    OPERATIONGRAPH = 15,
+    VARIANT_PACK,
+    TENSOR,
+    FORWARD = 41,
+    BACKWARD = 43,
+    BAND_MASK
+};
 enum { HANDLE = 0, DATA_TYPE, BOOLEAN, INT64, VOID_PTR = 6, HEUR_MODE = 8, POINTWISE_MODE = 14, DESCRIPTOR };
 enum { FLOAT = 0, INT32 = 4, BFLOAT16 = 9, INTEGER64 = 10 };
 
 static const struct {
     int from, to, type;
-} TYPES[] = {{200, 200, HEUR_MODE},  {201, 202, DESCRIPTOR}, {400, 400, HANDLE},     {401, 401, DESCRIPTOR},
-             {402, 402, INT64},      {800, 800, HANDLE},     {801, 801, DESCRIPTOR}, {900, 900, INT64},
-             {901, 901, DATA_TYPE},  {902, 903, INT64},      {906, 906, INT64},      {907, 908, BOOLEAN},
-             {913, 913, DESCRIPTOR}, {1000, 1000, INT64},    {1001, 1001, VOID_PTR}, {1003, 1003, VOID_PTR},
-             {2800, 2805, DESCRIPTOR}, {2809, 2811, DESCRIPTOR}, {2812, 2813, INT64}, {2851, 2862, DESCRIPTOR},
-             {2865, 2866, INT64},    {2867, 2867, DESCRIPTOR}, {2868, 2869, INT64},  {3000, 3000, DESCRIPTOR},
+} TYPES[] = {{200, 200, HEUR_MODE},    {201, 202, DESCRIPTOR},      {400, 400, HANDLE},     {401, 401, DESCRIPTOR},
+             {402, 402, INT64},        {800, 800, HANDLE},          {801, 801, DESCRIPTOR}, {900, 900, INT64},
+             {901, 901, DATA_TYPE},    {902, 903, INT64},           {906, 906, INT64},      {907, 908, BOOLEAN},
+             {913, 913, DESCRIPTOR},   {1000, 1000, INT64},         {1001, 1001, VOID_PTR}, {1003, 1003, VOID_PTR},
+             {2800, 2805, DESCRIPTOR}, {2809, 2811, DESCRIPTOR},    {2812, 2813, INT64},    {2851, 2862, DESCRIPTOR},
+             {2865, 2866, INT64},      {2867, 2867, DESCRIPTOR},    {2868, 2869, INT64},    {3000, 3000, DESCRIPTOR},
              {3005, 3006, DESCRIPTOR}, {3007, 3007, POINTWISE_MODE}};
 
 typedef struct Attribute {
@@ -87,10 +96,7 @@ static int64_t number(const Descriptor *d, int name, int64_t otherwise)
     return value;
 }
 
-static Descriptor *descriptor(const Descriptor *d, int name)
-{
-    return (Descriptor *)(intptr_t)number(d, name, 0);
-}
+static Descriptor *descriptor(const Descriptor *d, int name) { return (Descriptor *)(intptr_t)number(d, name, 0); }
 
 static int64_t at(const Descriptor *d, int name, int i) // of a list of numbers
 {
@@ -162,13 +168,13 @@ static int check_operation(const Descriptor *o)
     if (s.backward && (number(o, 2865, 0) <= 0 || number(o, 2865, 0) != number(o, 2866, 0)))
         return refuse(BAD_PARAM, "a backward pass without a number of tokens", 2865);
     return is_causal(o, s.backward ? 2867 : 2811, &s) ? SUCCESS
-                                                       : refuse(NOT_SUPPORTED, "attention that is not causal", o->kind);
+                                                      : refuse(NOT_SUPPORTED, "attention that is not causal", o->kind);
 }
 
 static int check(const Descriptor *d)
 {
-    static const int NEEDED[][3] = {{TENSOR, 901, 906},  {TENSOR, 902, 903},      {OPERATIONGRAPH, 801, 801},
-                                    {ENGINEHEUR, 200, 201}, {EXECUTION_PLAN, 400, 401}, {VARIANT_PACK, 1000, 1001},
+    static const int NEEDED[][3] = {{TENSOR, 901, 906},        {TENSOR, 902, 903},         {OPERATIONGRAPH, 801, 801},
+                                    {ENGINEHEUR, 200, 201},    {EXECUTION_PLAN, 400, 401}, {VARIANT_PACK, 1000, 1001},
                                     {VARIANT_PACK, 1003, 1003}};
     for (size_t i = 0; i < sizeof NEEDED / sizeof NEEDED[0]; i++)
         for (int j = 1; j < 3; j++)
@@ -455,7 +461,10 @@ static int name_engine(const Descriptor *heuristics, int64_t most, int64_t *coun
     return status;
 }
 
-static const Descriptor *operation_of(const Descriptor *plan) { return descriptor(descriptor(descriptor(plan, 401), 201), 801); }
+static const Descriptor *operation_of(const Descriptor *plan)
+{
+    return descriptor(descriptor(descriptor(plan, 401), 201), 801);
+}
 
 int cudnnBackendGetAttribute(void *of, int name, int type, int64_t most, int64_t *count, void *values)
 {
@@ -490,10 +499,15 @@ int cudnnBackendExecute(void *handle, void *plan, void *pack)
     if (attribute(arrays, 1000)->count != attribute(arrays, 1001)->count || at(arrays, 1003, 0) % 256 != 0)
         return refuse(BAD_PARAM, "a pack of as many arrays as it names, with a workspace on 256 bytes", 1000);
     const Descriptor *mask = descriptor(descriptor(o, back ? 2867 : 2811), 801);
-    const float *scale = array_of(arrays, descriptor(o, back ? 2856 : 2805)), *denied = array_of(arrays, descriptor(mask, 3005));
+    const float *scale = array_of(arrays, descriptor(o, back ? 2856 : 2805)),
+                *denied = array_of(arrays, descriptor(mask, 3005));
     Job *j = calloc(1, sizeof *j);
-    *j = (Job){.s = s, .scale = scale == NULL ? NAN : (double)*scale, .denied = denied == NULL ? 0 : (double)*denied,
-               .tokens = number(o, 2865, 0), .workspace = (void *)(intptr_t)at(arrays, 1003, 0), .lengths_at = array_of(arrays, descriptor(o, back ? 2857 : 2809))};
+    *j = (Job){.s = s,
+               .scale = scale == NULL ? NAN : (double)*scale,
+               .denied = denied == NULL ? 0 : (double)*denied,
+               .tokens = number(o, 2865, 0),
+               .workspace = (void *)(intptr_t)at(arrays, 1003, 0),
+               .lengths_at = array_of(arrays, descriptor(o, back ? 2857 : 2809))};
     bool all = j->lengths_at != NULL && scale != NULL && denied != NULL && j->denied == -INFINITY;
     for (int i = 0; i < (back ? ARRAYS : SUMS + 1); i++) {
         const Descriptor *t = descriptor(o, NAMES[back][i]);
