@@ -65,8 +65,8 @@ static int64_t cudnn_room(int64_t tokens, int64_t sequences, int64_t heads, int6
 
 void cudnn_sizes(Kernels *k)
 {
-    k->inexact = "attention without pages is cuDNN's: a row's bits may depend on the batch around it, and gradients on "
-                 "the run";
+    k->inexact = "attention without pages is cuDNN's: a row's bits may depend on the batch around it, gradients on the "
+                 "run, and log-probabilities of training are near those of sampling instead of the same";
     k->arithmetic = "bf16, CUDA; attention by cuDNN, exact = false";
     k->attention_room = cudnn_room;
 }

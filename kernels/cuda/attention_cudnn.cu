@@ -137,12 +137,13 @@ static void backward_by_cudnn(Stream *s, Tensor dq, Tensor dk, Tensor dv, float 
 }
 
 // Both directions of a small batch, so that a card for which cuDNN has nothing is known before a run begins.
-static bool there_are_plans(int64_t head_width)
+static bool there_are_plans()
 {
+    const int64_t D = 128;
     for (int64_t backward = 0; backward < 2; backward++) {
-        AttentionShape shape = {backward, 1, 128, backward ? 1024 : 0, 2, 1, head_width, {}};
+        AttentionShape shape = {backward, 1, 128, backward ? 1024 : 0, 2, 1, D, {}};
         for (int i = 0; i < (backward ? (int)ATTENTION_ARRAYS : LOGSUMEXP + 1); i++)
-            shape.pitch[i] = i == LOGSUMEXP ? 2 : 4 * head_width;
+            shape.pitch[i] = i == LOGSUMEXP ? 2 : 4 * D;
         TRY(cudnn_plan(&shape) != NULL);
     }
     return true;
@@ -152,7 +153,7 @@ static const Kernels *table_by_cudnn(const Kernels *own)
 {
     static Kernels table;
     static char arithmetic[160];
-    if (!cudnn_open() || !there_are_plans(128) || !there_are_plans(64))
+    if (!cudnn_open() || !there_are_plans())
         return NULL;
     table = *own;
     table.attention_forward = forward_by_cudnn;
