@@ -32,10 +32,11 @@ it_learns_what_ours_learns() {
     wants 0 on_simt --out "$work/cudnn" --attention cudnn --save-every 1
     grep -q "attention by cuDNN 9.28.1, exact = false" "$work/stdout" || failed "the log does not say whose attention it is"
     grep -q "^exact = false: attention without pages is cuDNN's" "$work/stdout" || failed "the log does not say what exact = false means"
-    [ -z "$(grep -L "exact = false" "$work/cudnn"/checkpoints/*/*.json | grep state)" ] || failed "a checkpoint does not say that the run is not exact"
-    grep -rqF '"attention":"cudnn"' "$work/cudnn/checkpoints" || grep -rqF '"attention": "cudnn"' "$work/cudnn/checkpoints" ||
-        failed "the option is not in the run's identity"
-    ! grep -q "exact = false" "$work/own/log.jsonl" "$work/own"/checkpoints/*/*.json || failed "a run of our own calls itself inexact"
+    for manifest in "$work/cudnn"/checkpoints/step-*/MANIFEST.json "$work/cudnn/starts.jsonl"; do
+        grep -q "attention by cuDNN 9.28.1, exact = false" "$manifest" || failed "$manifest does not say that the run is not exact"
+    done
+    grep -q '"attention": .*cudnn' "$work/cudnn/checkpoints/step-1/MANIFEST.json" || failed "the option is not in the run's identity"
+    ! grep -rq "exact = false" "$work/own/starts.jsonl" "$work/own/checkpoints" || failed "a run of our own calls itself inexact"
     paste <(losses "$work/own") <(losses "$work/cudnn") |
         awk '{ n++; if (($1 - $2) ^ 2 > (2 ^ -8) ^ 2) bad = 1 } END { exit n != 2 || bad }' ||
         failed "losses differ: $(paste <(losses "$work/own") <(losses "$work/cudnn") | tr '\n\t' ';/')"
