@@ -1,12 +1,12 @@
-// Attention of batches without pages by cuDNN (cudnn.h) in place of ours: a second table of the bf16 backend, for whoever
-// wants cuDNN's speed, or something to check us against. In pages, where the sampler decodes, attention stays our own.
-// What our own promises does not hold here: a row's bits may depend on the batch around it, and gradients on the run,
-// as queries' are added up in an order that cuDNN says nothing of.
+// Attention of batches without pages by cuDNN (cudnn.h) in place of ours: a second table of the bf16 backend, for
+// whoever wants cuDNN's speed, or something to check us against. In pages, where the sampler decodes, attention stays
+// our own. What our own promises does not hold here: a row's bits may depend on the batch around it, and gradients on
+// the run, as queries' are added up in an order that cuDNN says nothing of.
 //
 // Batches are ragged, and a plan takes a second to make. So a plan is for up to so many sequences of up to so many
-// tokens, both rounded up to a power of two, and for tokens rounded up by a quarter of one at most; sequences that there
-// are not have length 0 and stand behind the last (NVIDIA's Transformer Engine pads its batches so, too). A training run
-// has some dozen plans. No card has run this yet: lab/NOTES.md, 2026-11-30.
+// tokens, both rounded up to a power of two, and for tokens rounded up by a quarter of one at most; sequences that
+// there are not have length 0 and stand behind the last (NVIDIA's Transformer Engine pads its batches so, too). A
+// training run has some dozen plans. No card has run this yet: lab/NOTES.md, 2026-11-30.
 #include "kernels/cuda/cudnn.h"
 #include "kernels/cuda/device.cuh"
 #include "kernels/cuda/element.cuh"

@@ -1,7 +1,8 @@
 // Makes cuDNN's plans for attention of models that people train, on a card that need not be there: what the library
 // itself says of our graphs, without a GPU. For each a line: how long it took, and what it works in, which must be no
 // more than --plan counts on. It wants libcudnn.so.9 of 9.28 or newer, with its cuBLASLt, and instead of a driver the
-// stand-in of test/simt/driver.c without devices: test/crash/cudnn.sh runs it where dev/setup.sh --cuda has brought them.
+// stand-in of test/simt/driver.c without devices: test/crash/cudnn.sh runs it where dev/setup.sh --cuda has brought
+// them.
 #include "kernels/cuda/cudnn.h"
 #include <stdio.h>
 #include <string.h>

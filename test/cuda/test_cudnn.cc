@@ -1,6 +1,6 @@
-// cuDNN's attention in the place of ours (kernels/cuda/attention_cudnn.cu): near the oracle, over batches of any shape,
-// and in pages still ours. Under SIMT cuDNN is test/simt/cudnn.c; on a GPU the library, and where there is none, or none
-// for the card, the tests say so and end.
+// cuDNN's attention in the place of ours (kernels/cuda/attention_cudnn.cu): near the oracle, over batches of any shape.
+// Under SIMT cuDNN is test/simt/cudnn.c; on a GPU the library, and where there is none, or none for the card, the tests
+// say so and end.
 #include "test/cuda/call.h"
 #include <algorithm>
 #include <dlfcn.h>

@@ -4,7 +4,8 @@
 // a descriptor that is not finalized, a tensor whose array is not in the pack. Attention is computed row by row in
 // double precision, when the stream has come to it, with one rounding of each result.
 //
-// Environment: CUDNN_STANDIN_VERSION (default 92801), CUDNN_STANDIN_ENGINES (default 1; 0: there is none for this card).
+// Environment: CUDNN_STANDIN_VERSION (default 92801), CUDNN_STANDIN_ENGINES (default 1; 0: there is none for this
+// card).
 #include <math.h>
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
-// A stand-in for the driver's library beside the SIMT runtime: as far as ranks/gpus.c asks it, how many cards there are,
-// by the SIMT_DEVICES of test/simt/device.cc; and as far as cuDNN asks it while it makes plans for a card that is not
-// there (lab/bench/cudnn_plans.cc), that every kernel can be loaded. Nothing is.
+// A stand-in for the driver's library beside the SIMT runtime: as far as ranks/gpus.c asks it, how many cards there
+// are, by the SIMT_DEVICES of test/simt/device.cc; and as far as cuDNN asks it while it makes plans for a card that is
+// not there (lab/bench/cudnn_plans.cc), that every kernel can be loaded. Nothing is.
 #include <stdlib.h>
 
 enum { DONE = 0, NO_DEVICE = 100 }; // CUDA_ERROR_NO_DEVICE
