@@ -81,7 +81,7 @@ static void check_backward(const Kernels *kernels, const Sequences &s)
     check_oracle("dv", got.dv, oracle.dv);
 }
 
-static void attention_is_near_the_oracle()
+static void cudnn_is_near_the_oracle()
 {
     const Kernels *kernels = by_cudnn();
     if (kernels == NULL)
@@ -137,6 +137,6 @@ static void the_table_says_what_it_is()
 }
 
 extern const Tests cudnn_tests;
-const Tests cudnn_tests = {{"cudnn_attention_is_near_the_oracle", attention_is_near_the_oracle},
+const Tests cudnn_tests = {{"cudnn_is_near_the_oracle", cudnn_is_near_the_oracle},
                            {"cudnn_a_plan_is_for_many_batches", a_plan_is_for_many_batches},
                            {"cudnn_the_table_says_what_it_is", the_table_says_what_it_is}};

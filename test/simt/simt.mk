@@ -11,6 +11,7 @@ SIMT_FLAGS   := -std=c++17 -D_GNU_SOURCE -Itest/simt -I. -g1 -O2 -ffp-contract=o
 LADDER       := $(basename $(wildcard dev/ladder/*.cc dev/ladder/*.cu))
 # libraries that stand in for NVIDIA's are opened at run time, and call the runtime back
 STANDINS     := $(B)/simt/libnccl.so.2 $(B)/simt/libcuda.so.1 $(B)/simt/libcudnn.so.9
+# With the address sanitizer it is its library that opens them, so that a program's own RUNPATH does not count; RPATH does.
 SIMT_LINK     = $(CXX) -fopenmp -Wl,--export-dynamic-symbol=simt_stream_push,--export-dynamic-symbol=simt_move -Wl,-rpath,'$$ORIGIN/..'
 $(B)/simt/libnccl.so.2: test/simt/nccl.c
 $(B)/simt/libcuda.so.1: test/simt/driver.c
@@ -80,7 +81,7 @@ $(1)/libsimt.a: $(SIMT_SOURCES:test/simt/%.cc=$(1)/%.o)
 	@ar rcs $$@ $$^
 $(1)/test_cuda: $(CUDA_TESTS:test/cuda/%.cc=$(1)/cuda_%.o) $(1)/open.o $(1)/libkernels.a $(1)/libsimt.a $(4)/libdereason.a | $$(STANDINS)
 	@echo "  LINK  $$@"
-	@$$(SIMT_LINK) $(3) -o $$@ $$^ $$(SMALL_LIBS)
+	@$$(SIMT_LINK) -Wl,--disable-new-dtags $(3) -o $$@ $$^ $$(SMALL_LIBS)
 $(SIMT_CHECKS:%=$(1)/%): $(1)/%: $(1)/%.o $(1)/libsimt.a $(4)/libdereason.a
 	@echo "  LINK  $$@"
 	@$$(CXX) -fopenmp $(3) -o $$@ $$^ $$(SMALL_LIBS)
