@@ -96,7 +96,7 @@ static bool update(Rl *s, Rollout *rollout, int64_t first, StepFacts *facts)
     rules.go_on = run_update_goes_on;
     rules.go_on_context = &s->run;
     rules.sharded = &s->policy.sharded;
-    rules.on_policy = s->run.updates == 0;
+    rules.on_policy = s->run.updates == 0 && model->kernels->inexact == NULL;
     update_weights(rollout, &part, &s->o.loss, s->o.sampling.max_new_tokens);
     TRY(pack_open(&pack, rollout, &part));
     bool ok = gradients_clear(model) && update_gradients(model, &pack, &rules, &facts->report) &&

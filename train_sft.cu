@@ -120,7 +120,7 @@ static bool open_all(Sft *s)
     TRY(lora_check(&s->o.lora, s->o.init[0] != 0) &&
         sft_sampling_check(&s->o.sampling, tasks, division_of(&s->o.sharding, &s->ranks).weights) &&
         (s->o.machine.plan || s->ranks.rank > 0 || run_may_use(&s->o.run, s->o.data.eval_data.count > 0 || tasks)));
-    TRY(fit_open(&s->fit, &s->o.machine) && model_files_open(&s->files, &files));
+    TRY(fit_open_training(&s->fit, &s->o.machine, &s->o.attention) && model_files_open(&s->files, &files));
     SftDataRules rules = {&s->o.text, &s->o.batch, &s->o.sampling, tasks, &s->options};
     TRY(comm_turn(&s->ranks, s->ranks.rank > 0) && // rank 0 first: what it prepares of JSONL, the others find there
         training_data_open(&s->data.rows, &s->o.data, s->o.run.out, s->o.machine.plan) &&

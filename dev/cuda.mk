@@ -33,7 +33,7 @@ NVCCFLAGS    := -std=c++17 -O3 -fmad=false -Xcompiler -ffp-contract=off -lineinf
 # fp32 is for parity, not for speed: the driver compiles it when it is loaded
 NVCCFLAGS_bf16 := -DPRECISION=bf16 -DPRECISION_BITS=16
 NVCCFLAGS_fp32 := -DPRECISION=fp32 -DPRECISION_BITS=32
-ONCE         := kernels/cuda/device.cu $(wildcard kernels/cuda/hopper*.cu)
+ONCE         := kernels/cuda/device.cu $(wildcard kernels/cuda/hopper*.cu kernels/cuda/*cudnn*.cu)
 PER_PRECISION := $(filter-out $(ONCE),$(CUDA_SOURCES))
 cuda_objects = $(PER_PRECISION:kernels/cuda/%.cu=$(1)/%_bf16.o) $(PER_PRECISION:kernels/cuda/%.cu=$(1)/%_fp32.o) \
                $(ONCE:kernels/cuda/%.cu=$(1)/%_bf16.o)
@@ -45,7 +45,7 @@ CUDA_LIBS    := $(B)/libdereason.a $(patsubst %,-L%,$(firstword $(subst $(colon)
 CUDA_RPATH   := $(patsubst %,-Wl$(comma)-rpath$(comma)%,$(subst $(colon), ,$(CUDA_LIBRARIES)))
 endif
 # Files that depend on which parts of CUDA are installed are rebuilt when that changes.
-CUDA_PARTS   := $(NVCC) $(HAVE_CUBLASLT) $(HAVE_WGMMA) $(CUDA_ARCHS)
+CUDA_PARTS   := $(NVCC) $(HAVE_CUBLASLT) $(HAVE_CUDNN) $(HAVE_WGMMA) $(CUDA_ARCHS)
 $(shell mkdir -p $(B); echo '$(CUDA_PARTS)' | cmp -s - $(B)/cuda.txt || echo '$(CUDA_PARTS)' >$(B)/cuda.txt)
 $(B)/kernels/open.o $(call cuda_objects,$(B)/cuda): $(B)/cuda.txt
 $(call cuda_objects,$(B)/cuda) $(patsubst lab/bench/%.cu,$(B)/cuda/check/%.o,$(wildcard lab/bench/*.cu)): $(NVCC) $(B)/cuda.txt

@@ -8,7 +8,7 @@
 #   NVCC              the compiler
 #   CUDA_INCLUDES     folders of headers: the toolkit's, then those of the libraries that were found elsewhere
 #   CUDA_LIBRARIES    folders with libraries to load at run time, for LD_LIBRARY_PATH
-#   HAVE_CUBLASLT, HAVE_NCCL, HAVE_CUDNN    the header's path if it exists
+#   HAVE_CUBLASLT, HAVE_NCCL, HAVE_CUDNN    the header's path if it exists; of cuDNN, if it is of 9.28 or newer
 #   PTXAS             an assembler of 13.3 or newer: older ones make wrong code of wgmma (lab/NOTES.md, 2026-11-29)
 #   CUOBJDUMP         where nvdisasm is beside it
 #
@@ -50,6 +50,16 @@ right_about_wgmma() {
     [ $((${release:-0})) -ge 1303 ]
 }
 
+# of_its_time HEADER: true of all but an older cuDNN's (kernels/cuda/cudnn.h says why)
+of_its_time() {
+    version=$(dirname "$1")/cudnn_version.h
+    case $1 in */cudnn.h) ;; *) return 0 ;; esac
+    number=$(sed -n 's/^#define CUDNN_\(MAJOR\|MINOR\) *\([0-9]*\).*/\2/p' "$version" 2>/dev/null | head -n 2 | tr '\n' ' ')
+    # shellcheck disable=SC2086
+    set -- $number
+    [ $((${1:-0} * 100 + ${2:-0})) -ge 928 ]
+}
+
 home=$(toolkit)
 includes="" libraries="" package_includes="" package_libraries="" package_binaries="" ptxas="" cuobjdump=""
 if [ -n "$home" ]; then
@@ -80,6 +90,7 @@ for library in CUBLASLT:cublasLt.h NCCL:nccl.h CUDNN:cudnn.h; do
     header=${library#*:}
     # shellcheck disable=SC2086
     folder=$(find_file "$header" $includes $package_includes)
+    [ -z "$folder" ] || of_its_time "$folder/$header" || folder=""
     case ":$all_includes:" in *":$folder:"*) ;; *) all_includes="$all_includes${folder:+:$folder}" ;; esac
     echo "HAVE_${library%%:*}=${folder:+$folder/$header}"
 done

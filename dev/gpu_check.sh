@@ -93,7 +93,7 @@ job() {
 # The result of a finished job: its exit code, except where the machine refuses the tool.
 judge() {
     local part=$1 name=$2 rc=$3 took=$4 log=$5 status=ok last refused
-    local refusals='Device not supported|Failed to initialize|No attachable process|sees no GPU|No module named'
+    local refusals='Device not supported|Failed to initialize|No attachable process|sees no GPU|No module named|attention cudnn: '
     last=$(grep -v '^[[:space:]]*$' "$log" | tail -n 1 | tr -s ' ' | cut -c 1-160)
     refused=$(grep -m 1 -E "$refusals" "$log" | cut -c 1-160)
     case $rc in
@@ -228,7 +228,8 @@ part_generate() {
         --device $torch_device ${smoke:+--no-compile}
 }
 
-# Steps by the clock, then one by its kernels: where a kernel takes longer than alone, the clocks beside both may say why.
+# Steps by the clock, then one by its kernels: where a kernel takes longer than alone, the clocks beside both may say why. Then the
+# same with cuDNN's attention in place of ours, skipped where cuDNN is not there.
 part_step() {
     local length
     for length in $lengths; do
@@ -237,6 +238,9 @@ part_step() {
             --program "$programs/train_sft" --config $config --tokens $length --global-batch $((step_tokens / length))
         clocks_end
     done
+    length=${lengths%% *}
+    job step "train_sft by cuDNN, of $length" 100 "${ours[@]}" "$python" lab/bench/step_sft.py --attention cudnn \
+        --program "$programs/train_sft" --config $config --tokens $length --global-batch $((step_tokens / length))
 }
 
 # A GRPO step by phases; the moments are bf16 where fp32 ones would leave no room for keys and values. Whether layers are recomputed is

@@ -4,7 +4,7 @@
 # installed. (ca-certificates: for checking servers at https:// addresses.)
 #
 # With --cuda instead: what a toolkit of CUDA may lack (cuBLASLt, NCCL, cuDNN, an assembler that is right about wgmma, and cuobjdump
-# with nvdisasm, by which the tests read what it made; 1.5 GB), from the Python packages, into build/cuda-packages, where
+# with nvdisasm, by which the tests read what it made; 1.6 GB), from the Python packages, into build/cuda-packages, where
 # dev/cuda_paths.sh finds them. No build and no test needs them.
 #
 # With --launchers: mpirun, Slurm and ip, with which test/crash/ranks.sh, examples.sh and hosts.sh test what they skip without them.
@@ -13,11 +13,11 @@ set -eu
 if [ "${1:-}" = --cuda ]; then
     cd "$(dirname "$0")/.."
     if [ "$(dev/cuda_paths.sh | grep -cE '^(HAVE_CUBLASLT|HAVE_NCCL|HAVE_CUDNN|PTXAS|CUOBJDUMP)=.')" = 5 ]; then
-        echo "setup: cuBLASLt, NCCL, cuDNN, ptxas of 13.3 or newer, cuobjdump and nvdisasm are there"
+        echo "setup: cuBLASLt, NCCL, cuDNN of 9.28 or newer, ptxas of 13.3 or newer, cuobjdump and nvdisasm are there"
         exit 0
     fi
     exec "${PYTHON:-python3}" -m pip install --quiet --no-deps --target build/cuda-packages --upgrade \
-        nvidia-cublas==13.1.0.3 nvidia-nccl-cu13==2.28.9 nvidia-cudnn-cu13==9.19.0.56 \
+        nvidia-cublas==13.1.0.3 nvidia-nccl-cu13==2.28.9 nvidia-cudnn-cu13==9.28.1.4 \
         nvidia-cuda-nvcc==13.5.37 nvidia-cuda-cuobjdump==13.5.37 nvidia-cuda-nvdisasm==13.5.37
 fi
 

@@ -60,6 +60,8 @@ typedef struct Fit {
 OPTION_GROUP(MachineOptions, MACHINE_ROWS) // plan: nothing is computed, the device need not be present
 
 bool fit_open(Fit *fit, const MachineOptions *machine);
+bool fit_open_training(Fit *fit, const MachineOptions *machine,
+                       const OptionChoice *attention); // one of ATTENTION_MAKERS
 bool fit_choose(Fit *fit, const Needs *needs);
 void fit_close(Fit *fit);
 

@@ -23,6 +23,12 @@ bool fit_open(Fit *fit, const MachineOptions *where)
     return true;
 }
 
+bool fit_open_training(Fit *fit, const MachineOptions *where, const OptionChoice *attention)
+{
+    kernels_take_attention((AttentionMaker)attention->place);
+    return fit_open(fit, where);
+}
+
 void fit_close(Fit *fit)
 {
     bytes_free(&fit->advice);

@@ -31,6 +31,48 @@ static int64_t head_workspace_fp32(int64_t rows, int64_t vocabulary, int64_t wid
     return sample_workspace(rows, vocabulary) + cuda_block(rows) * cuda_pitch(vocabulary);
 }
 
+// ---- cuDNN's attention
+
+int64_t power_of_two(int64_t n)
+{
+    int64_t power = 1;
+    while (power < n)
+        power *= 2;
+    return power;
+}
+
+int64_t cudnn_tokens(int64_t tokens)
+{
+    int64_t step = power_of_two(tokens) / 8;
+    return tokens <= 1024 ? 1024 : ceil_divide(tokens, step) * step;
+}
+
+int64_t cudnn_layout_bytes(int64_t sequences)
+{
+    return 9 * (sequences + 1) * (int64_t)sizeof(int64_t) + sequences * (int64_t)sizeof(int32_t);
+}
+
+// What plans of 9.28.1 ask for going back, with gradients that lie side by side: the queries' in fp32; of several heads
+// to a head of keys each one's keys' and values' in bf16, a token's as many times as far apart; a sum for each row; and
+// something for each sequence. A plan that asks for more gets it besides.
+static int64_t cudnn_room(int64_t tokens, int64_t sequences, int64_t heads, int64_t kv_heads, int64_t head_width)
+{
+    int64_t row = (heads + 2 * kv_heads) * head_width, group = heads / kv_heads, S = power_of_two(sequences);
+    int64_t each = row * 4 + (group > 1 ? 2 * group * row * 2 : 0) + heads * 4;
+    int64_t bytes = cudnn_tokens(tokens) * each + S * 512 + (64 << 10) + cudnn_layout_bytes(S);
+    return ceil_divide(bytes, sizeof(float));
+}
+
+void cudnn_sizes(Kernels *k)
+{
+    k->inexact = "attention without pages is cuDNN's: a row's bits may depend on the batch around it, gradients on the "
+                 "run, and log-probabilities of training are near those of sampling instead of the same";
+    k->arithmetic = "bf16, CUDA; attention by cuDNN, exact = false";
+    k->attention_room = cudnn_room;
+}
+
+// ----
+
 void cuda_sizes(Kernels *k, bool parity)
 {
     static const int64_t HEAD_WIDTHS[] = {64, 128, 0};

@@ -26,8 +26,16 @@ static inline int64_t cuda_pitch(int64_t columns)
 // bf16, or what the environment's DEREASON_CUDA says: *parity is fp32's. False after fail().
 bool cuda_precision(bool *parity);
 
-// Fills in what a plan asks for; the operations are somebody else's.
+// Fills in what a plan asks for; the operations are somebody else's. cudnn_sizes, behind cuda_sizes: and attention is
+// cuDNN's (kernels/cuda/attention_cudnn.cu).
 void cuda_sizes(Kernels *kernels, bool parity);
+void cudnn_sizes(Kernels *kernels);
+
+// A plan of cuDNN's is for so many tokens: up by a quarter of a power of two at most, so that few plans are made.
+int64_t cudnn_tokens(int64_t tokens);
+int64_t power_of_two(int64_t n);               // the next one from n on
+int64_t cudnn_layout_bytes(int64_t sequences); // offsets and lengths, behind what the plan works in
+static inline size_t cudnn_aligned(size_t bytes) { return (bytes + 255) / 256 * 256; }
 
 #ifdef __cplusplus
 }

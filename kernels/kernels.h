@@ -77,8 +77,9 @@ typedef struct Attention {
     int64_t pages_per_sequence;
     const int32_t *shared_pages, *shared_until; // (S) only with pages; or NULL
     const DecodePiece *pieces;                  // only with pages; NULL where the backend takes no list
-    float *workspace; // with pages: attention_workspace floats; going back: any workspace_floats, or NULL
+    float *workspace; // with pages: attention_workspace floats; without: any workspace_floats, or NULL
     int64_t workspace_floats, block_pairs; // block_pairs: Σ n(n + 1) / 2 over sequences, n = ceil(length / PAIR_BLOCK)
+    int64_t longest;                       // without pages: new tokens of the longest sequence; 0: not known
 } Attention;
 
 // How one row of the head is sampled, and what names its draw. These lie in memory of the device.
@@ -110,6 +111,9 @@ typedef struct Kernels {
     // for people, after a step: which products a library was asked for and our own kernels make, and why; NULL: there
     // is no library
     const char *(*own_products)(void);
+    const char *inexact; // for people: where "exact" above does not hold, and why; NULL: it holds everywhere
+    // floats of workspace that attention without pages would have, of either pass; NULL: it needs none of its own
+    int64_t (*attention_room)(int64_t tokens, int64_t sequences, int64_t heads, int64_t kv_heads, int64_t head_width);
 
 #define OPERATION(type, name, parameters, names) type(*name) parameters;
 #define DEVICE_OPERATION(type, name, parameters) type(*name) parameters;
@@ -123,6 +127,12 @@ typedef struct Kernels {
 // tests); a GPU computes in bf16 unless DEREASON_CUDA says fp32. Of several processes on a host (system/start.h,
 // process_place) each takes a GPU of its own; "auto" is a GPU's for --gpus. threads: 0 for all. NULL after fail().
 const Kernels *kernels_open(const char *device, int threads);
+
+// Whose attention batches without pages have, from the next kernels_open or kernels_for_plan on. cuDNN's is a GPU's in
+// bf16, opened at run time (kernels/cuda/cudnn.h); it is not exact, and knows no context_rows.
+#define ATTENTION_MAKERS "own|cudnn"
+typedef enum AttentionMaker { ATTENTION_OWN, ATTENTION_CUDNN } AttentionMaker;
+void kernels_take_attention(AttentionMaker whose);
 const char *
 kernels_passed_over(void); // after "auto" chose the CPU: in a line why no GPU was taken; NULL: nothing to say
 int kernels_threads(void);

@@ -38,7 +38,8 @@ static const Kernels *cpu_kernels(const char *wanted)
 }
 
 #if defined(HAVE_CUDA)
-const Kernels *kernels_cuda_open(void); // kernels/cuda/backend.cu; NULL after fail()
+const Kernels *kernels_cuda_open(void);                    // kernels/cuda/backend.cu; NULL after fail()
+const Kernels *kernels_cuda_cudnn(const Kernels *kernels); // kernels/cuda/attention_cudnn.cu; likewise
 enum { CUDA_IS_BUILT = 1 };
 #else
 static const Kernels *kernels_cuda_open(void)
@@ -48,6 +49,7 @@ static const Kernels *kernels_cuda_open(void)
          "--device cpu");
     return NULL;
 }
+static const Kernels *kernels_cuda_cudnn(const Kernels *kernels) { return kernels; } // there are none of a GPU
 enum { CUDA_IS_BUILT = 0 };
 #endif
 
@@ -56,6 +58,31 @@ int kernels_threads(void) { return omp_get_max_threads(); }
 static char passed_over[512];
 
 const char *kernels_passed_over(void) { return passed_over[0] == 0 ? NULL : passed_over; }
+
+static AttentionMaker attention_maker;
+
+void kernels_take_attention(AttentionMaker whose) { attention_maker = whose; }
+
+static bool cudnn_knows(const Kernels *kernels)
+{
+    const char *why = kernels_passed_over();
+    if (!kernels->on_gpu)
+        return fail_as(ERROR_USAGE,
+                       "--attention cudnn: cuDNN computes on GPUs alone, and this run would be on the "
+                       "CPU%s%s%s; give --attention own",
+                       why == NULL ? "" : " (", why == NULL ? "" : why, why == NULL ? "" : ")");
+    return kernels->activation_size == 2 ||
+           fail_as(ERROR_USAGE, "--attention cudnn: cuDNN's attention is for bf16, and DEREASON_CUDA=fp32 asks for "
+                                "another precision; unset it, or give --attention own");
+}
+
+// NULL after fail()
+static const Kernels *with_attention(const Kernels *kernels)
+{
+    if (kernels == NULL || attention_maker == ATTENTION_OWN)
+        return kernels;
+    return cudnn_knows(kernels) ? kernels_cuda_cudnn(kernels) : NULL;
+}
 
 static bool known(const char *device)
 {
@@ -92,7 +119,7 @@ const Kernels *kernels_open(const char *device, int threads)
     if (!known(device))
         return NULL;
     threads_use(threads);
-    return profile_table(open_device(device));
+    return profile_table(with_attention(open_device(device)));
 }
 
 // A GPU that is not here is planned for by its sizes alone.
@@ -102,10 +129,15 @@ const Kernels *kernels_for_plan(const char *device)
     bool parity, cuda = strcmp(device, "cuda") == 0 || process_place()->wants_gpu;
     if (!known(device) || (cuda && !cuda_precision(&parity)))
         return NULL;
-    const Kernels *kernels = open_device(device);
+    const Kernels *kernels = with_attention(open_device(device));
     if (kernels != NULL || !cuda)
         return kernels;
     error_clear();
+    absent = (Kernels){0};
     cuda_sizes(&absent, parity);
+    if (attention_maker == ATTENTION_CUDNN && !cudnn_knows(&absent))
+        return NULL;
+    if (attention_maker == ATTENTION_CUDNN)
+        cudnn_sizes(&absent);
     return &absent;
 }

@@ -46,6 +46,8 @@ static void mlp_backward(Model *m, const Ragged *batch, int64_t layer, const Lay
 // What the MLP's half has used for the last time, gate, up and their product, is memory that attention may work in.
 static void lend_workspace(Attention *attention, const Model *m, const Ragged *batch, const LayerActivations *l)
 {
+    if (attention->workspace != NULL)
+        return; // it has memory of its own
     char *end = (char *)l->product + (size_t)(m->limits.tokens * m->config.feed_forward) * m->kernels->activation_size;
     attention->workspace = l->gate_up;
     attention->workspace_floats = (end - (char *)l->gate_up) / (int64_t)sizeof(float);

@@ -2,6 +2,14 @@
 // updates it is fused with the norm that reads it, so the stream is written once per half layer.
 #include "model/model_internal.h"
 
+static int64_t longest_of(const Ragged *batch)
+{
+    int64_t longest = 0;
+    for (int64_t s = 0; s < batch->sequences; s++)
+        longest = larger(longest, batch->starts[s + 1] - batch->starts[s]);
+    return longest;
+}
+
 Pass pass_of(Model *m, const Ragged *batch)
 {
     return (Pass){.a = &m->a,
@@ -13,7 +21,10 @@ Pass pass_of(Model *m, const Ragged *batch)
                                 .starts = m->a.starts,
                                 .contexts = m->a.contexts,
                                 .context_rows = batch->context_rows != NULL ? m->a.context_rows : NULL,
-                                .seen_until = batch->seen_until != NULL ? m->a.seen_until : NULL}};
+                                .seen_until = batch->seen_until != NULL ? m->a.seen_until : NULL,
+                                .workspace = m->a.attention_room,
+                                .workspace_floats = m->a.attention_room_floats,
+                                .longest = longest_of(batch)}};
 }
 
 // y = x · wᵀ + bias, rounded once; bias NONE: the product alone

@@ -78,6 +78,8 @@ typedef struct Activations {
     // backward pass
     void *dhidden, *dstream, *dmiddle, *dnormed, *dqkv, *dattended, *dproduct, *dlow, *dhead_input;
     float *delta, *partial, *dlogprob, *dentropy; // dlogprob, dentropy (N)
+    float *attention_room; // (attention_room_floats) where the backend's attention wants memory of its own
+    int64_t attention_room_floats;
     float *head_gradient; // (V, C): of one micro-batch, completed before it is added; NULL: the head lies still
     // generation: the batch in one block (paged.h), and the results
     void *paged_block, *paged_results;

@@ -129,6 +129,11 @@ static bool plan_backward(Model *m)
     TRY(arena_add(arena, "gradients of activations", &a->delta, T * c->heads, sizeof(float)));
     TRY(arena_add(arena, "gradients of activations", &a->dlogprob, N, sizeof(float)));
     TRY(arena_add(arena, "gradients of activations", &a->dentropy, N, sizeof(float)));
+    if (m->kernels->attention_room != NULL) {
+        int64_t room = m->kernels->attention_room(T, m->limits.sequences, c->heads, c->kv_heads, D);
+        a->attention_room_floats = room;
+        TRY(arena_add(arena, "attention: its library's workspace", &a->attention_room, room, sizeof(float)));
+    }
     if (m->frozen.count > 0)
         return plan_low_gradient(m);
     TRY(arena_add(arena, "partial sums", &a->partial, partial_floats(T, widest), sizeof(float)));

@@ -69,7 +69,7 @@ static bool choose_memory(Fit *fit, const PolicySetup *o, const SessionOptions *
                    .longest = longest_sequence(o)};
     ModelLimits limits = batch_limits(o, false);
     JudgeOptions judge = referees_judge(o->referees, o->machine, NULL);
-    TRY(fit_open(fit, o->machine) && session_needs(&needs.own, fit->kernels, session));
+    TRY(fit_open_training(fit, o->machine, &o->policy->attention) && session_needs(&needs.own, fit->kernels, session));
     if (second_model)
         TRY(reference_needs(&needs.others[needs.other_count++], reference_folder(o), &limits));
     if (o->machine->plan && o->referees->judge_model[0] != 0 && o->referees->endpoint[0] == 0)
@@ -101,6 +101,9 @@ bool policy_open(Policy *p, const PolicySetup *o)
         return fail_as(ERROR_USAGE,
                        "--shard weights: every rank samples with whole weights; give --shard state, or less "
                        "memory to the rest (--moments bf16, --recompute layer, --cache)");
+    if (o->policy->attention.place == ATTENTION_CUDNN && o->policy->share_prompts)
+        return fail_as(ERROR_USAGE, "--attention cudnn: cuDNN knows no prompt that responses share; give "
+                                    "--no-share-prompts, too, or --attention own");
     TRY(choose_memory(&p->fit, o, &session, second_model));
     if (second_model && !o->machine->plan)
         TRY(reference_open(&p->reference, reference_folder(o), &p->fit.needs.others[0].limits, &p->fit));

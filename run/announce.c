@@ -58,6 +58,8 @@ void run_announce(Run *run, const Fit *fit)
         announce_adapters(run);
     if (run->ranks != NULL && run->ranks->size > 1)
         announce_ranks(run);
+    if (kernels->inexact != NULL)
+        log_note(&run->log, "exact = false: %s", kernels->inexact);
     if (kernels_passed_over() != NULL)
         log_note(&run->log, "no GPU is used: %s", kernels_passed_over());
     if (strstr(kernels->arithmetic, "plain") != NULL)

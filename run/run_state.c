@@ -230,7 +230,7 @@ static const struct {
 } BEYOND_OPTIONS[] = {{"documents", "--data"},
                       {"tokenizer_files", "--tokenizer, or --model"},
                       {"base", "--model"},
-                      {"arithmetic", "--device, and the machine"},
+                      {"arithmetic", "--device, --attention, and the machine"},
                       {"answer_checker", "the version of this program"},
                       {"judge", "--judge-model"},
                       {"judge_prompt", "--judge-prompt, --judge-yes and --judge-no, or the version of this program"},

@@ -72,6 +72,7 @@ simt() {
     [ "$1" != long ] || races=on
     run env SIMT_RACES=$races test/crash/device.sh short
     run env SIMT_RACES=$races test/crash/gpus.sh "$1"
+    run env SIMT_RACES=$races test/crash/cudnn.sh "$1"
     run env SIMT_RACES=$races build/simt/race/test_link
     for source in test/simt/test_*.cc; do
         name=$(basename "${source%.cc}")
@@ -95,7 +96,7 @@ if [ "$1" = simt ]; then
 fi
 simt "$1" # what takes longest, first
 for script in test/crash/*.sh; do
-    case $script in */device.sh | */gpus.sh) ;; *) run "$script" "$1" ;; esac
+    case $script in */device.sh | */gpus.sh | */cudnn.sh) ;; *) run "$script" "$1" ;; esac
 done
 run test/tidy.sh
 run dev/format.sh --check

@@ -11,9 +11,10 @@ columns=120 file_lines=700 room_lines=3500 readme_lines=190 sft_lines=175 rl_lin
 # and rises by a change that says for what: 20,000 were for one process; ranks, saves beside the steps, ./evaluate, ends by an evaluation,
 # prompts that rest, prompts once, a step's profile, pages that samples share, scalars for TensorBoard, ./serve and what it asks of the
 # engine, the faster of a library and our own products, columns of wider tensors, pages that requests find again, adapters (LoRA) and their base, --watch,
-# what a run was made by (starts.jsonl), pieces of a sequence that runs alone, kernels of a decoding pass that wait for those in front came since;
+# what a run was made by (starts.jsonl), pieces of a sequence that runs alone, kernels of a decoding pass that wait for those in front,
+# cuDNN's attention came since;
 # Hopper's: decoding, few rows, pairs of blocks, attention that begins early.
-core_lines=25969 hopper_lines=3464
+core_lines=26740 hopper_lines=3464
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -9,6 +9,8 @@
 
 using namespace PRECISION;
 
+extern "C" const Kernels *kernels_cuda_cudnn(const Kernels *own); // kernels/cuda/attention_cudnn.cu
+
 enum { PLAIN_REPEATS = 5, LIBRARY_REPEATS = 21 };
 
 // What the functions below share: where cases go, and the letters.
@@ -343,6 +345,7 @@ static AttentionArrays attention_arrays(Memory &a, const Kernels *k, const Sizes
     x.who.head_width = z.D;
     x.who.starts = a.copy(multiples(documents + 1, length));
     x.who.contexts = a.copy(std::vector<int32_t>((size_t)documents, 0));
+    x.who.longest = length;
     return x;
 }
 
@@ -353,6 +356,18 @@ static void lend_workspace(Attention *who, Memory &a, const Sizes &z, int64_t to
     who->block_pairs = who->sequences * blocks * (blocks + 1) / 2;
     who->workspace_floats = 3 * tokens * z.F / 2;
     who->workspace = a.empty_floats(who->workspace_floats);
+}
+
+// cuDNN's attention in the place of ours, where it is to be had; that it is not is said once
+static const Kernels *by_cudnn(const Kernels *own)
+{
+    static bool asked;
+    static const Kernels *table;
+    if (!asked && (table = kernels_cuda_cudnn(own)) == NULL)
+        fprintf(stderr, "kernel_bench: cuDNN is skipped as a peer: %s\n", error_text());
+    asked = true;
+    error_clear();
+    return table;
 }
 
 // Products over the lower triangle: two forward, five going back (the scores again, dV, dP, dQ, dK).
@@ -370,6 +385,11 @@ static void add_attention(const Maker &m, int64_t documents, int64_t length)
         AttentionArrays x = attention_arrays(a, k, z, documents, length);
         Work it = work(x.out, [=] { k->attention_forward(NULL, x.out, x.logsumexp, x.q, x.k, x.v, &x.who); });
         it.peers.push_back(by_mma("DEREASON_ATTENTION", it.run));
+        if (const Kernels *cudnn = by_cudnn(k))
+            it.peers.push_back({"cudnn", LIBRARY_REPEATS, [=] {
+                                    cudnn->attention_forward(NULL, x.out, x.logsumexp, x.q, x.k, x.v, &x.who);
+                                    return true;
+                                }});
         if (plain)
             it.peers.push_back(
                 {"plain", PLAIN_REPEATS,
@@ -388,6 +408,12 @@ static void add_attention(const Maker &m, int64_t documents, int64_t length)
             k->attention_backward(NULL, dq, dk, dv, delta, dout, x.q, x.k, x.v, x.out, x.logsumexp, &x.who);
         });
         it.peers.push_back(by_mma("DEREASON_ATTENTION", it.run));
+        if (const Kernels *cudnn = by_cudnn(k))
+            it.peers.push_back({"cudnn", LIBRARY_REPEATS, [=] {
+                                    cudnn->attention_backward(NULL, dq, dk, dv, delta, dout, x.q, x.k, x.v, x.out,
+                                                              x.logsumexp, &x.who);
+                                    return true;
+                                }});
         return it;
     });
 }

@@ -60,7 +60,7 @@ class MemoryWatch(threading.Thread):
 def command(options, folder, memory):
     words = [options.program, "--init", options.config, "--data", f"{folder}/rows.jsonl", "--out", f"{folder}/out",
              "--device", options.device, "--seq-len", str(options.tokens), "--global-batch", str(options.global_batch),
-             "--slots", "1", "--steps", "100000", "--resume", "none", "--profile-step", str(options.steps + 1)]
+             "--slots", "1", "--steps", "100000", "--resume", "none", "--profile-step", str(options.steps + 1), "--attention", options.attention]
     for name, value in memory.items():
         words += [f"--{name}", str(value)]
     return words
@@ -126,7 +126,7 @@ def measure(options, folder):
     with open(f"{folder}/out/profile.json") as file:
         profile = json.load(file)
     own = re.search(r"^matrix products of our own kernel[^:]*: (.*)", said, re.MULTILINE)
-    return {"step": "dereason", "model": options.config, "tokens": options.tokens, "tokens_a_step": tokens,
+    return {"step": "dereason", "model": options.config, "tokens": options.tokens, "attention": options.attention, "tokens_a_step": tokens,
             "tokens_per_second": round(tokens / statistics.median(seconds), 1), "step_seconds": [round(s, 4) for s in seconds],
             "first_step_seconds": round(first, 3), "start_seconds": round(whole - first - sum(seconds), 1),
             **memory, "planned_bytes": planned, "peak_bytes": watch.peak, "losses": [line["loss"] for line in lines],
@@ -140,6 +140,7 @@ def main():
     parser.add_argument("--tokens", type=int, default=4096, help="of a document")
     parser.add_argument("--global-batch", type=int, default=16, help="documents of a step")
     parser.add_argument("--steps", type=int, default=4, help="the first is not counted")
+    parser.add_argument("--attention", choices=("own", "cudnn"), default="own", help="whose: train_sft's --attention")
     parser.add_argument("--device", default="cuda")
     options = parser.parse_args()
     folder = tempfile.mkdtemp(prefix="step_sft-")

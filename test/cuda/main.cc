@@ -13,7 +13,7 @@
 
 extern const Tests memory_tests, row_tests, norm_tests, matmul_tests, attention_tests, shared_page_tests, page_tests,
     head_tests, sample_tests, optimizer_tests, bits_tests, train_tests, engine_tests, hopper_matmul_tests,
-    library_tests, few_rows_tests, decode_pass_tests;
+    library_tests, few_rows_tests, decode_pass_tests, cudnn_tests;
 
 extern "C" {
 const Kernels *kernels_cuda_open(void);
@@ -168,9 +168,9 @@ static bool chosen_by(const std::string &name, const std::string &only)
 static void run_all(const char *precision, const char *only, Count *count)
 {
     const Tests *groups[] = {
-        &memory_tests, &row_tests,           &norm_tests,    &matmul_tests,    &attention_tests,  &shared_page_tests,
-        &page_tests,   &head_tests,          &sample_tests,  &optimizer_tests, &bits_tests,       &train_tests,
-        &engine_tests, &hopper_matmul_tests, &library_tests, &few_rows_tests,  &decode_pass_tests};
+        &memory_tests, &row_tests,           &norm_tests,    &matmul_tests,    &attention_tests,   &shared_page_tests,
+        &page_tests,   &head_tests,          &sample_tests,  &optimizer_tests, &bits_tests,        &train_tests,
+        &engine_tests, &hopper_matmul_tests, &library_tests, &few_rows_tests,  &decode_pass_tests, &cudnn_tests};
     for (const Tests *group : groups)
         for (const Test &test : *group)
             if (chosen_by(std::string(precision) + " " + test.name, only))

@@ -10,14 +10,16 @@ SIMT_FLAGS   := -std=c++17 -D_GNU_SOURCE -Itest/simt -I. -g1 -O2 -ffp-contract=o
                 -Wno-unused-parameter -Wno-unknown-pragmas -Wno-psabi -DHAVE_WGMMA -MMD -MP
 LADDER       := $(basename $(wildcard dev/ladder/*.cc dev/ladder/*.cu))
 # libraries that stand in for NVIDIA's are opened at run time, and call the runtime back
-STANDINS     := $(B)/simt/libnccl.so.2 $(B)/simt/libcuda.so.1
+STANDINS     := $(B)/simt/libnccl.so.2 $(B)/simt/libcuda.so.1 $(B)/simt/libcudnn.so.9
+# With the address sanitizer it is its library that opens them, so that a program's own RUNPATH does not count; RPATH does.
 SIMT_LINK     = $(CXX) -fopenmp -Wl,--export-dynamic-symbol=simt_stream_push,--export-dynamic-symbol=simt_move -Wl,-rpath,'$$ORIGIN/..'
 $(B)/simt/libnccl.so.2: test/simt/nccl.c
 $(B)/simt/libcuda.so.1: test/simt/driver.c
+$(B)/simt/libcudnn.so.9: test/simt/cudnn.c
 $(STANDINS):
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
-	@$(CC) $(CFLAGS) -Wno-missing-prototypes -fPIC -shared -o $@ $<
+	@$(CC) $(CFLAGS) -Wno-missing-prototypes -fPIC -shared -o $@ $< -lm
 # folder, sanitizers of the kernels, sanitizers of the rest, the library's folder
 define SIMT_BUILD
 $(1)/%_bf16.o: kernels/cuda/%.cu
@@ -59,12 +61,15 @@ $(1)/ladder/%.o: dev/ladder/%.cu
 $(1)/ladder/ladder: $$(LADDER:dev/ladder/%=$(1)/ladder/%.o) $(1)/open.o $(1)/libkernels.a $(1)/libsimt.a $(4)/libdereason.a
 	@echo "  LINK  $$@"
 	@$$(CXX) -fopenmp $(3) -o $$@ $$^ $$(SMALL_LIBS)
-$(1)/kernel_bench: $(1)/kernel_bench.o $(BENCH_PARTS:%=$(1)/%.o) $(1)/open.o $(1)/libkernels.a $(1)/libsimt.a $(4)/libdereason.a
+$(1)/kernel_bench: $(1)/kernel_bench.o $(BENCH_PARTS:%=$(1)/%.o) $(1)/open.o $(1)/libkernels.a $(1)/libsimt.a $(4)/libdereason.a | $$(STANDINS)
 	@echo "  LINK  $$@"
-	@$$(CXX) -fopenmp $(3) -o $$@ $$^ $$(SMALL_LIBS)
+	@$$(SIMT_LINK) $(3) -o $$@ $$^ $$(SMALL_LIBS)
 $(1)/chain_check: $(1)/chain_check.o $(1)/open.o $(1)/libkernels.a $(1)/libsimt.a $(4)/libdereason.a
 	@echo "  LINK  $$@"
 	@$$(CXX) -fopenmp $(3) -o $$@ $$^ $$(SMALL_LIBS)
+$(1)/cudnn_plans: $(1)/cudnn_plans.o $(1)/libkernels.a $(1)/libsimt.a $(4)/libdereason.a | $$(STANDINS)
+	@echo "  LINK  $$@"
+	@$$(SIMT_LINK) $(3) -o $$@ $$^ $$(SMALL_LIBS)
 $(1)/open.o: kernels/open.c
 	@mkdir -p $$(@D)
 	@$$(CC) $$(CFLAGS) $(3) -DHAVE_CUDA -c $$< -o $$@
@@ -74,9 +79,9 @@ $(1)/libkernels.a: $$(call cuda_objects,$(1))
 $(1)/libsimt.a: $(SIMT_SOURCES:test/simt/%.cc=$(1)/%.o)
 	@rm -f $$@
 	@ar rcs $$@ $$^
-$(1)/test_cuda: $(CUDA_TESTS:test/cuda/%.cc=$(1)/cuda_%.o) $(1)/open.o $(1)/libkernels.a $(1)/libsimt.a $(4)/libdereason.a
+$(1)/test_cuda: $(CUDA_TESTS:test/cuda/%.cc=$(1)/cuda_%.o) $(1)/open.o $(1)/libkernels.a $(1)/libsimt.a $(4)/libdereason.a | $$(STANDINS)
 	@echo "  LINK  $$@"
-	@$$(CXX) -fopenmp $(3) -o $$@ $$^ $$(SMALL_LIBS)
+	@$$(SIMT_LINK) -Wl,--disable-new-dtags $(3) -o $$@ $$^ $$(SMALL_LIBS)
 $(SIMT_CHECKS:%=$(1)/%): $(1)/%: $(1)/%.o $(1)/libsimt.a $(4)/libdereason.a
 	@echo "  LINK  $$@"
 	@$$(CXX) -fopenmp $(3) -o $$@ $$^ $$(SMALL_LIBS)
@@ -97,7 +102,7 @@ endef
 $(eval $(call SIMT_BUILD,$(B)/simt/race,-fsanitize=thread,,$(B)))
 $(eval $(call SIMT_BUILD,$(B)/simt/asan,$(SANITIZE) -O2,$(SANITIZE),$(B)/asan))
 SIMT_TESTS := $(addprefix $(B)/simt/,race/test_cuda race/train_sft race/train_rl race/generate race/generate_bench race/rl_bench \
-              race/test_link $(addprefix race/,$(SIMT_CHECKS)) $(addprefix race/,$(GPU_BENCHES) ladder/ladder))
+              race/cudnn_plans race/test_link $(addprefix race/,$(SIMT_CHECKS)) $(addprefix race/,$(GPU_BENCHES) ladder/ladder))
 SIMT_LONG  := $(addprefix $(B)/simt/asan/,test_cuda $(SIMT_CHECKS))
 
 simt: setup-test

@@ -368,7 +368,7 @@ static void help_has_a_line_for_nearly_every_option_and_fits_its_width(void **st
         if (column > 80)
             fail_msg("a line is wider than 80 columns: %.100s", p - column);
     }
-    assert_true(lines <= 103); // 96, and a line for each option of adapters and of live pages, and for each heading
+    assert_true(lines <= 104); // 96, and a line for each option of adapters, live pages, attention, and each heading
     for (size_t i = 0; i < options.table.count; i++) {
         char name[64];
         snprintf(name, sizeof name, "  --%s", options.table.rows[i].name);

@@ -485,6 +485,32 @@ static void a_gpu_that_is_not_there_can_be_planned_for(void **state)
     error_clear();
 }
 
+// What cuDNN 9.28.1 asked for 16,384 tokens of 16 sequences in each of three models (lab/bench/cudnn_plans.cc) is
+// planned, with a little more for offsets and lengths.
+static void cudnns_attention_is_planned_for_gpus_in_bf16_alone(void **state)
+{
+    static const int64_t HEADS[][3] = {{32, 8, 128}, {14, 2, 64}, {8, 8, 64}},
+                         ASKED[] = {2015363328, 604904704, 101191936};
+    assert_null(kernels_for_plan("cuda")->attention_room);
+    kernels_take_attention(ATTENTION_CUDNN);
+    const Kernels *k = kernels_for_plan("cuda");
+    assert_non_null(k);
+    assert_non_null(strstr(k->arithmetic, "exact = false"));
+    assert_non_null(k->inexact);
+    for (int i = 0; i < 3; i++) {
+        int64_t bytes = 4 * k->attention_room(16384, 16, HEADS[i][0], HEADS[i][1], HEADS[i][2]);
+        assert_true(bytes > ASKED[i] && bytes < ASKED[i] + 100000);
+    }
+    assert_refused(kernels_open("cpu", 1) != NULL, "--attention cudnn: cuDNN computes on GPUs alone");
+    assert_refused(kernels_for_plan("cpu") != NULL, "give --attention own");
+    setenv("DEREASON_CUDA", "fp32", 1);
+    assert_refused(kernels_for_plan("cuda") != NULL, "cuDNN's attention is for bf16");
+    unsetenv("DEREASON_CUDA");
+    kernels_take_attention(ATTENTION_OWN);
+    assert_null(kernels_for_plan("cuda")->inexact);
+    error_clear();
+}
+
 static void the_cpu_says_how_many_threads_compute(void **state)
 {
     assert_string_equal(kernels_open("cpu", 2)->device(), "2 threads");
@@ -508,6 +534,7 @@ int main(void)
         cmocka_unit_test(a_width_that_the_backend_has_no_kernels_for_is_refused),
         cmocka_unit_test(a_device_that_is_not_there_is_refused),
         cmocka_unit_test(a_gpu_that_is_not_there_can_be_planned_for),
+        cmocka_unit_test(cudnns_attention_is_planned_for_gpus_in_bf16_alone),
         cmocka_unit_test(the_cpu_says_how_many_threads_compute),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
