@@ -83,7 +83,7 @@ static bool compare(Rl *s, Rollout *rollout, StepFacts *facts)
 
 // ---- and learn
 
-// One update, from some groups of the rollout. The first one's ratios are exactly 1 (on_policy).
+// One update, from some groups of the rollout. The first one's ratios are exactly 1, unless attention is a library's.
 static bool update(Rl *s, Rollout *rollout, int64_t first, StepFacts *facts)
 {
     PackPart part = {first, smaller(s->o.prompts_per_update, rollout->count - first), s->o.policy.micro_batch_tokens,

@@ -34,30 +34,30 @@ packages() {
     "${PYTHON:-python3}" -c 'import nvidia; print("\n".join(nvidia.__path__))' 2>/dev/null || true
 }
 
-# find_file NAME FOLDER...: the first of the folders that has it
-find_file() {
-    name=$1
-    shift
-    for folder in "$@"; do
-        [ -e "$folder/$name" ] && { echo "$folder"; return; }
-    done
-    return 0
-}
-
 # right_about_wgmma PTXAS
 right_about_wgmma() {
     release=$("$1" --version | sed -n 's/.*release \([0-9]*\)\.\([0-9]*\),.*/\1 * 100 + \2/p')
     [ $((${release:-0})) -ge 1303 ]
 }
 
-# of_its_time HEADER: true of all but an older cuDNN's (kernels/cuda/cudnn.h says why)
-of_its_time() {
+# is_recent_enough HEADER: true of all but an older cuDNN's (kernels/cuda/cudnn.h says why)
+is_recent_enough() {
     version=$(dirname "$1")/cudnn_version.h
     case $1 in */cudnn.h) ;; *) return 0 ;; esac
     number=$(sed -n 's/^#define CUDNN_\(MAJOR\|MINOR\) *\([0-9]*\).*/\2/p' "$version" 2>/dev/null | head -n 2 | tr '\n' ' ')
     # shellcheck disable=SC2086
     set -- $number
     [ $((${1:-0} * 100 + ${2:-0})) -ge 928 ]
+}
+
+# find_file NAME FOLDER...: the first of the folders that has it
+find_file() {
+    name=$1
+    shift
+    for folder in "$@"; do
+        [ -e "$folder/$name" ] && (is_recent_enough "$folder/$name") && { echo "$folder"; return; }
+    done
+    return 0
 }
 
 home=$(toolkit)
@@ -90,7 +90,6 @@ for library in CUBLASLT:cublasLt.h NCCL:nccl.h CUDNN:cudnn.h; do
     header=${library#*:}
     # shellcheck disable=SC2086
     folder=$(find_file "$header" $includes $package_includes)
-    [ -z "$folder" ] || of_its_time "$folder/$header" || folder=""
     case ":$all_includes:" in *":$folder:"*) ;; *) all_includes="$all_includes${folder:+:$folder}" ;; esac
     echo "HAVE_${library%%:*}=${folder:+$folder/$header}"
 done

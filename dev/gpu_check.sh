@@ -93,7 +93,7 @@ job() {
 # The result of a finished job: its exit code, except where the machine refuses the tool.
 judge() {
     local part=$1 name=$2 rc=$3 took=$4 log=$5 status=ok last refused
-    local refusals='Device not supported|Failed to initialize|No attachable process|sees no GPU|No module named|attention cudnn: '
+    local refusals='Device not supported|Failed to initialize|No attachable process|sees no GPU|No module named|attention cudnn: lib|cuDNN needs lib'
     last=$(grep -v '^[[:space:]]*$' "$log" | tail -n 1 | tr -s ' ' | cut -c 1-160)
     refused=$(grep -m 1 -E "$refusals" "$log" | cut -c 1-160)
     case $rc in

@@ -52,9 +52,9 @@ int64_t cudnn_layout_bytes(int64_t sequences)
     return 9 * (sequences + 1) * (int64_t)sizeof(int64_t) + sequences * (int64_t)sizeof(int32_t);
 }
 
-// What plans of 9.28.1 ask for going back, with gradients that lie side by side: the queries' in fp32; of several heads
-// to a head of keys each one's keys' and values' in bf16, a token's as many times as far apart; a sum for each row; and
-// something for each sequence. A plan that asks for more gets it besides.
+// What backward plans of 9.28.1 ask for, with gradients that lie side by side: the queries' in fp32; with grouped heads
+// also dK and dV of every query head in bf16, with the pitch of a row times the group; a sum for each row; and some
+// bytes for each sequence. A plan that asks for more gets it besides.
 static int64_t cudnn_room(int64_t tokens, int64_t sequences, int64_t heads, int64_t kv_heads, int64_t head_width)
 {
     int64_t row = (heads + 2 * kv_heads) * head_width, group = heads / kv_heads, S = power_of_two(sequences);
@@ -65,13 +65,13 @@ static int64_t cudnn_room(int64_t tokens, int64_t sequences, int64_t heads, int6
 
 void cudnn_sizes(Kernels *k)
 {
-    k->inexact = "attention without pages is cuDNN's: a row's bits may depend on the batch around it, gradients on the "
+    k->inexact = "attention in training is cuDNN's: a row's bits may depend on the batch around it, gradients on the "
                  "run, and log-probabilities of training are near those of sampling instead of the same";
     k->arithmetic = "bf16, CUDA; attention by cuDNN, exact = false";
     k->attention_room = cudnn_room;
 }
 
-// ----
+// ---- all of the backend
 
 void cuda_sizes(Kernels *k, bool parity)
 {

@@ -69,7 +69,7 @@ static bool cudnn_knows(const Kernels *kernels)
     if (!kernels->on_gpu)
         return fail_as(ERROR_USAGE,
                        "--attention cudnn: cuDNN computes on GPUs alone, and this run would be on the "
-                       "CPU%s%s%s; give --attention own",
+                       "CPU%s%s%s; give --attention own (for a plan: --device cuda)",
                        why == NULL ? "" : " (", why == NULL ? "" : why, why == NULL ? "" : ")");
     return kernels->activation_size == 2 ||
            fail_as(ERROR_USAGE, "--attention cudnn: cuDNN's attention is for bf16, and DEREASON_CUDA=fp32 asks for "
@@ -122,22 +122,27 @@ const Kernels *kernels_open(const char *device, int threads)
     return profile_table(with_attention(open_device(device)));
 }
 
-// A GPU that is not here is planned for by its sizes alone.
+// A GPU or a library that is not here is planned for by its sizes alone.
 const Kernels *kernels_for_plan(const char *device)
 {
     static Kernels absent;
     bool parity, cuda = strcmp(device, "cuda") == 0 || process_place()->wants_gpu;
     if (!known(device) || (cuda && !cuda_precision(&parity)))
         return NULL;
-    const Kernels *kernels = with_attention(open_device(device));
-    if (kernels != NULL || !cuda)
-        return kernels;
-    error_clear();
-    absent = (Kernels){0};
-    cuda_sizes(&absent, parity);
-    if (attention_maker == ATTENTION_CUDNN && !cudnn_knows(&absent))
+    const Kernels *kernels = open_device(device);
+    if (kernels == NULL && !cuda)
         return NULL;
-    if (attention_maker == ATTENTION_CUDNN)
-        cudnn_sizes(&absent);
+    if (kernels == NULL) {
+        error_clear();
+        absent = (Kernels){0};
+        cuda_sizes(&absent, parity);
+        kernels = &absent;
+    }
+    if (attention_maker == ATTENTION_OWN)
+        return kernels;
+    if (!cudnn_knows(kernels))
+        return NULL;
+    absent = *kernels;
+    cudnn_sizes(&absent);
     return &absent;
 }

@@ -19,7 +19,7 @@ typedef struct UpdateRules {
     UpdateGoOn *go_on; // asked before each micro-batch, with the number done; false, after fail(), gives up. NULL: none
     void *go_on_context;
     Sharded *sharded; // the model among ranks, which take micro-batches in turns; NULL: it is alone
-    bool on_policy;   // the weights are still those that sampled: every ratio is exactly 1, or it fails
+    bool on_policy;   // weights and arithmetic are those that sampled: every ratio is exactly 1, or it fails
 } UpdateRules;
 
 typedef struct UpdateReport { // sums over trained tokens; add up over updates. Every field has 8 bytes

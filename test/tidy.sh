@@ -14,7 +14,7 @@ columns=120 file_lines=700 room_lines=3500 readme_lines=190 sft_lines=175 rl_lin
 # what a run was made by (starts.jsonl), pieces of a sequence that runs alone, kernels of a decoding pass that wait for those in front,
 # cuDNN's attention came since;
 # Hopper's: decoding, few rows, pairs of blocks, attention that begins early.
-core_lines=26740 hopper_lines=3464
+core_lines=26782 hopper_lines=3464
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -44,7 +44,7 @@ xargs grep -nE ".{$((columns + 1))}" <"$work/sources" | grep -vE '^[^:]*\.h:[0-9
 while read -r file; do
     case $(head -c 2 "$file") in //) ;; *) complain "$file: opens with no // comment that says what it is for" ;; esac
 done <"$work/sources"
-grep -nE '^[^/]*(__restrict__|__ldg)' kernels/cuda/* | sed -E 's,^([^:]*:[0-9]+):.*,\1: by __restrict__ or __ldg; may be read before the wait for kernels in front (kernels/cuda/device.cuh),' | complain_each || true
+grep -nE '^[^/]*(__restrict__|__ldg|ld\.global\.nc)' kernels/cuda/* | sed -E 's,^([^:]*:[0-9]+):.*,\1: by __restrict__ or __ldg or ld.global.nc; may be read before the wait for kernels in front (kernels/cuda/device.cuh),' | complain_each || true
 grep -vE '\.mk$|Makefile$' "$work/scripts" | while read -r file; do
     case $(head -c 2 "$file") in '#!') ;; *) [ ! -x "$file" ] || complain "$file: can be started, and opens without #!" ;; esac
 done

@@ -51,14 +51,19 @@ static char *take_room(const Attention *a, size_t bytes)
             device_release(own);
         own = device_allocate(bytes);
         own_bytes = own == NULL ? 0 : bytes;
+        if (own == NULL)
+            fail_in("cuDNN's attention works in more than was planned; take fewer --micro-batch-tokens");
     }
     return (char *)own;
 }
 
-// An operation cannot fail: the device is said to have, and the next download says so.
+// An operation cannot fail: what it was refused is kept, nothing more is asked, and the next download fails with it.
 static void attend(Stream *s, const AttentionShape &shape, AttentionCall *call, const Attention *a)
 {
+    static bool is_over;
     const int64_t S = shape.sequences;
+    if (is_over)
+        return;
     const AttentionPlan *plan = cudnn_plan(&shape);
     size_t works = plan == NULL ? 0 : cudnn_aligned(plan->workspace);
     char *room = plan == NULL ? NULL : take_room(a, works + (size_t)cudnn_layout_bytes(S));
@@ -71,8 +76,9 @@ static void attend(Stream *s, const AttentionShape &shape, AttentionCall *call, 
         call->workspace = room;
         launch(s, ceil_divide(S + 1, THREADS), THREADS, 0, layout_kernel, layout);
     }
-    if (room == NULL || !cudnn_run(s, plan, call))
-        device_check(cudaErrorNotSupported, error_text());
+    is_over = room == NULL || !cudnn_run(s, plan, call);
+    if (is_over)
+        device_refuse(error_text());
 }
 
 static AttentionShape shape_of(const Attention *a, int64_t tokens, bool backward)
@@ -102,7 +108,7 @@ static void put_forward(AttentionShape *shape, AttentionCall *call, Tensor out, 
     put(shape, call, LOGSUMEXP, dense((void *)logsumexp, q.rows, shape->heads));
 }
 
-// No context either: a prompt that responses share is another sequence's, of which cuDNN knows nothing.
+// No context either: cuDNN does not support prompts that responses share.
 static void assert_known(const Attention *a) { assert(a->key_pages == NULL && a->context_rows == NULL); }
 
 static void forward_by_cudnn(Stream *s, Tensor out, float *logsumexp, Tensor q, Tensor k, Tensor v, const Attention *a)
@@ -172,6 +178,6 @@ extern "C" const Kernels *kernels_cuda_cudnn(const Kernels *own)
 {
     const Kernels *kernels = bf16::table_by_cudnn(own);
     if (kernels == NULL)
-        fail_in("--attention cudnn");
+        fail("--attention cudnn: %s; or give --attention own", error_text());
     return kernels;
 }

@@ -14,7 +14,8 @@ enum { CUDNN_OLDEST = 92800 };
 
 typedef void *Descriptor;
 
-// False after fail(). Of a card that is not there, for plans that nobody runs: what it is like, as cuDNN's JSON.
+// False after fail(). cudnn_open_for, for lab/bench/cudnn_plans.cc: of a card that is not there, for plans that nobody
+// runs; what it is like, as cuDNN's JSON.
 bool cudnn_open(void);
 bool cudnn_open_for(const char *device_json);
 int cudnn_version(void); // of what is open; 92801: 9.28.1

@@ -104,10 +104,17 @@ static struct Library {
 #undef MEMBER
     bool is_open;
     void *handle;
-    Descriptor device; // that plans are for; NULL: the handle's
+    Descriptor device; // that plans are for; NULL: the handle's, as in every run (cudnn_open_for)
 } lib;
 
-static bool done(int status) { return status == 0; }
+static int last_status; // of a call that was refused
+
+static bool done(int status)
+{
+    if (status != 0)
+        last_status = status;
+    return status == 0;
+}
 
 static bool refused(const char *what)
 {
@@ -115,8 +122,8 @@ static bool refused(const char *what)
     lib.cudnnGetLastErrorString(why, sizeof why);
     why[strcspn(why, "\n")] = 0;
     int version = cudnn_version();
-    return fail("cuDNN %d.%d.%d: %s: %s", version / 10000, version / 100 % 100, version % 100, what,
-                why[0] == 0 ? "it does not say why" : why);
+    return fail("cuDNN %d.%d.%d: %s (status %d%s%s)", version / 10000, version / 100 % 100, version % 100, what,
+                last_status, why[0] == 0 ? "" : ": ", why);
 }
 
 static bool open_file(void)
@@ -124,8 +131,9 @@ static bool open_file(void)
     static const char FILE_NAME[] = "libcudnn.so.9";
     void *file = dlopen(FILE_NAME, RTLD_NOW | RTLD_LOCAL);
     if (file == NULL)
-        return fail("%s was not found; run dev/setup.sh --cuda and make, or put its folder on LD_LIBRARY_PATH",
-                    FILE_NAME);
+        return fail("%s could not be opened (%s); run dev/setup.sh --cuda and make, or put its folder on "
+                    "LD_LIBRARY_PATH",
+                    FILE_NAME, dlerror());
 #define FIND(type, name, parameters)                                                                                   \
     *(void **)&lib.name = dlsym(file, #name);                                                                          \
     if (lib.name == NULL)                                                                                              \
@@ -135,7 +143,7 @@ static bool open_file(void)
     int version = cudnn_version();
     return version >= CUDNN_OLDEST ||
            fail("%s is version %d.%d.%d, and 9.28 or newer is needed, which has a backward pass over ragged batches; "
-                "run dev/setup.sh --cuda and make, or put the folder of a newer one on LD_LIBRARY_PATH",
+                "put the folder of a newer one first on LD_LIBRARY_PATH (dev/setup.sh --cuda brings one)",
                 FILE_NAME, version / 10000, version / 100 % 100, version % 100);
 }
 
@@ -146,9 +154,9 @@ static bool open_companion(void)
     int major = (int)lib.cudnnGetCudartVersion() / 1000;
     snprintf(name, sizeof name, "libcublasLt.so.%d", major);
     return major == 0 || dlopen(name, RTLD_NOW | RTLD_LOCAL) != NULL ||
-           fail("cuDNN needs %s, which was not found; run dev/setup.sh --cuda and make, or put its folder on "
-                "LD_LIBRARY_PATH",
-                name);
+           fail("cuDNN needs %s, which could not be opened (%s); run dev/setup.sh --cuda and make, or put its folder "
+                "on LD_LIBRARY_PATH",
+                name, dlerror());
 }
 
 bool cudnn_open(void)
@@ -353,18 +361,27 @@ static void forget(AttentionPlan *p)
     *p = AttentionPlan{};
 }
 
-enum { PLANS = 256 }; // a table by hash; a shape takes the place of an older one there
+enum { PLANS = 256 }; // more than a run has; in the order in which they were made, and the oldest makes room
 
 static AttentionPlan plans[PLANS];
+static int64_t plans_made;
 
 const AttentionPlan *cudnn_plan(const AttentionShape *shape)
 {
-    AttentionPlan *p = &plans[hash_bytes(shape, sizeof *shape) % PLANS];
-    if (p->plan != NULL && memcmp(&p->shape, shape, sizeof *shape) == 0)
-        return p;
+    for (AttentionPlan &p : plans)
+        if (p.plan != NULL && memcmp(&p.shape, shape, sizeof *shape) == 0)
+            return &p;
+    AttentionPlan *p = &plans[plans_made % PLANS];
+    if (p->plan != NULL && !device_synchronize(NULL)) // it may still run
+        return NULL;
     forget(p);
     p->shape = *shape;
-    return make_plan(p) ? p : NULL;
+    if (!make_plan(p)) {
+        forget(p);
+        return NULL;
+    }
+    plans_made++;
+    return p;
 }
 
 // ---- and how it is run

@@ -8,8 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
-static char first_error[256];
-static int card; // of those that are visible
+static char first_error[512];
+static bool refused; // it is a library's, and nothing is wrong with the GPU
+static int card;     // of those that are visible
 
 void device_check(cudaError_t result, const char *what)
 {
@@ -18,9 +19,19 @@ void device_check(cudaError_t result, const char *what)
                  cudaGetErrorName(result));
 }
 
+void device_refuse(const char *why)
+{
+    if (first_error[0] != 0)
+        return;
+    snprintf(first_error, sizeof first_error, "%s", why);
+    refused = true;
+}
+
 static bool healthy(void)
 {
     device_check(cudaGetLastError(), "a kernel");
+    if (refused)
+        return fail("%s; nothing computed since is kept, and the last checkpoint stands", first_error);
     return first_error[0] == 0 || fail("the GPU reported an error, and nothing it computed since can be trusted: %s; "
                                        "the last checkpoint stands: run the "
                                        "same command again, and under compute-sanitizer if it comes back",
