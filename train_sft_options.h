@@ -49,7 +49,7 @@
     GROUP(WatchOptions, watch, WATCH_ROWS) \
     GROUP(ShardedOptions, sharding, SHARDED_ROWS) \
     GROUP(SessionSizes, sizes, SESSION_ROWS) \
-    ROW(attention,          choice,  "own", ATTENTION_MAKERS, machine, IDENTITY, "attention in training; cudnn not exact") \
+    ROW(attention,          choice,  "own", ATTENTION_MAKERS, machine, IDENTITY, "of training; cudnn's is not exact") \
     ROW(recompute,          choice,  "auto", RECOMPUTES, machine, NEUTRAL,  "recompute layers in the backward pass; auto: if memory needs it")
 // clang-format on
 

@@ -20,7 +20,7 @@
     ROW(IN, max_prompt_tokens, integer, "1024", "> 1",           data,      IDENTITY, "longest prompt, in tokens; longer ones are dropped") \
     ROW(IN, micro_batch_tokens, integer, "16384", "> 0",          steps,     IDENTITY, "tokens in a micro-batch") \
     ROW(IN, share_prompts, flag, "true", "",                     steps,     IDENTITY, "compute a prompt once for all of its responses that are in a micro-batch") \
-    ROW(IN, attention, choice,  "own", ATTENTION_MAKERS, machine, IDENTITY, "attention in training; cudnn not exact") \
+    ROW(IN, attention, choice,  "own", ATTENTION_MAKERS, machine, IDENTITY, "of training; cudnn's is not exact") \
     ROW(IN, recompute, choice,  "auto", RECOMPUTES, machine, NEUTRAL,  "recompute layers in the backward pass; auto: if memory needs it")
 // clang-format on
 OPTION_GROUP(PolicyOptions, POLICY_ROWS)
