@@ -98,9 +98,12 @@ class Timer
     Timer(const Kernels *kernels, bool host_clock);
     ~Timer();
     Timing measure(const std::function<void()> &run, int repeats);
+    // microseconds of one launch among many of a graph, as a decoding pass has them; NAN: it does not go into one
+    double in_graph(const std::function<void()> &run, int repeats);
 
   private:
     double once(const std::function<void()> &run);
+    Graph *taken_down(const std::function<void()> &run);
     const Kernels *kernels;
     bool host_clock;
     void *begin, *end; // cudaEvent_t

@@ -140,7 +140,9 @@ static const PeerTime *fastest(const std::vector<PeerTime> &peers)
     return best;
 }
 
-static void print_line(const Bench *b, const Case &c, const Timing &t, bool finite, const std::vector<PeerTime> &peers)
+// in_graph: microseconds of one launch in a graph, NAN where it was not timed
+static void print_line(const Bench *b, const Case &c, const Timing &t, double in_graph, bool finite,
+                       const std::vector<PeerTime> &peers)
 {
     double by_memory = c.bytes / b->ceilings.copy, by_product = c.flops / b->ceilings.product;
     double share = std::fmax(by_memory, by_product) * 1e6 / t.microseconds;
@@ -149,6 +151,8 @@ static void print_line(const Bench *b, const Case &c, const Timing &t, bool fini
     printf("%-25s %-5s %-46s %10.1f us  %7.0f GB/s  %6.1f TFLOP/s  %5.1f%% of %-7s%s", c.kernel.c_str(),
            c.model.c_str(), c.shape.c_str(), t.microseconds, gbps, tflops, 100 * share, limit,
            finite ? "" : "  NOT A NUMBER");
+    if (in_graph > 0)
+        printf("  in a graph %.1f us, %.1f%%", in_graph, 100 * by_memory * 1e6 / in_graph);
     for (const PeerTime &p : peers)
         printf("  %s %.1f us (%.2f)", p.name.c_str(), p.microseconds, p.microseconds / t.microseconds);
     printf("\n");
@@ -165,6 +169,8 @@ static void print_line(const Bench *b, const Case &c, const Timing &t, bool fini
     if (const PeerTime *p = fastest(peers))
         fprintf(f, "\"peer\": \"%s\", \"peer_us\": %.3f, \"ratio\": %.4f, ", p->name.c_str(), p->microseconds,
                 p->microseconds / t.microseconds);
+    if (in_graph > 0)
+        fprintf(f, "\"graph_us\": %.3f, \"graph_share\": %.4f, ", in_graph, by_memory * 1e6 / in_graph);
     fprintf(f, "\"peers\": {");
     for (size_t i = 0; i < peers.size(); i++)
         fprintf(f, "%s\"%s\": %.3f", i ? ", " : "", peers[i].name.c_str(), peers[i].microseconds);
@@ -176,9 +182,10 @@ static void measure(Bench *b, const Case &c)
 {
     Work work = c.prepare(b->memory);
     Timing t = b->timer.measure(work.run, b->options.repeats);
+    double in_graph = c.flops == 0 ? b->timer.in_graph(work.run, b->options.smoke ? 1 : 10) : NAN; // memory alone
     bool finite = result_is_finite(b->kernels, work);
     b->bad += !finite;
-    print_line(b, c, t, finite, time_peers(b, work));
+    print_line(b, c, t, in_graph, finite, time_peers(b, work));
     fflush(stdout);
     b->memory.release();
 }
