@@ -61,12 +61,9 @@ finish() {
 simt() {
     local source name
     local -x ASAN_OPTIONS=$ASAN_OPTIONS:detect_stack_use_after_return=0 # a fake stack for each fiber would double the time
-    if [ "$1" = long ]; then
-        run test/cuda/both.sh build/simt/race/test_cuda
-    else # fp32 is the same source: here its numbers, in long tests its bits too
-        run env DEREASON_CUDA=bf16 build/simt/race/test_cuda
-        run env DEREASON_CUDA=fp32 build/simt/race/test_cuda --only 'agree|round|formula|within|merges|sums'
-    fi
+    # fp32 is the same source: here its numbers, in long tests, at more sizes and with exact tensor cores, its bits too
+    run env DEREASON_CUDA=bf16 build/simt/race/test_cuda
+    run env DEREASON_CUDA=fp32 build/simt/race/test_cuda --only 'agree|round|formula|within|merges|sums'
     # whole programs: their kernels' races are looked for above, and in long tests here, too
     local races=off
     [ "$1" != long ] || races=on
