@@ -36,7 +36,7 @@ drawn='document.querySelectorAll("#curves path.curve").length > 1 && [...documen
 coloured='[...document.querySelectorAll("#curves path.curve")].every(c => getComputedStyle(c).stroke !== "none")'
 
 tiny_recipe
-wants 0 train "$work/sft"
+wants 0 train "$work/sft" --epochs 1 --save-every 100 --eval-every 100
 hard_problems
 wants 0 ./train_rl --model "$work/sft" "${rules[@]}" --data "$work/data/rl" --out "$work/rl" --steps 3 --prompts-per-step 2 --prompts-per-update 2 \
     --overlong-buffer 0 >"$work/stdout" 2>"$work/stderr"

@@ -79,9 +79,17 @@ async function main() {
     }
 }
 
+let ending = false;
 function end(status) {
+    ending = true;
     browser.on('exit', () => process.exit(status));
     browser.kill('SIGKILL');
 }
-browser.on('error', error => { console.error(error.message); process.exit(1); });
+function gone(how) {
+    if (ending) return;
+    console.error('the browser is gone: ' + how);
+    process.exit(1);
+}
+browser.on('error', error => gone(error.message));
+browser.on('exit', (status, signal) => gone(signal || 'status ' + status));
 main().then(() => end(0), error => { console.error(error.message); end(1); });
