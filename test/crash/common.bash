@@ -104,6 +104,28 @@ judge_begins() {
 }
 judge_ends() { kill "$judge_process" && wait "$judge_process" 2>/dev/null || true; }
 
+# PROGRAM, options: a server of $model by the name tiny, its process in $server, its address in $url; at port $serve_port, or at a free one.
+serve_begins() {
+    local program=$1
+    shift
+    rm -f "$work/address"
+    "$program" --model "$model" --name tiny --port "${serve_port:-0}" --device cpu "$@" >"$work/address" 2>"$work/stderr" 3>&- &
+    server=$!
+    for _ in $(seq 1000); do
+        [ ! -s "$work/address" ] && kill -0 $server 2>/dev/null || break
+        sleep 0.02
+    done
+    url=$(sed -n 's/^serving tiny at \(.*\)\/v1$/\1/p' "$work/address")
+    [ -n "$url" ] || failed "$program does not begin"
+}
+serve_ends() {
+    local status=0
+    kill -TERM $server
+    wait $server || status=$?
+    sane
+    [ $status = 0 ] || failed "exit status $status after SIGTERM"
+}
+
 milliseconds() { echo $(($(date +%s%N) / 1000000)); }
 
 # Waits until OUT's log holds this step; gives up after half a minute.

@@ -9,28 +9,6 @@ wants 0 train "$work/run" --epochs 1
 model=$work/run
 secret=sk-the-right-key
 
-# PROGRAM, options: a server, its process in $server, its address in $url.
-serve_begins() {
-    local program=$1
-    shift
-    rm -f "$work/address"
-    "$program" --model "$model" --name tiny --port 0 --device cpu "$@" >"$work/address" 2>"$work/stderr" 3>&- &
-    server=$!
-    for _ in $(seq 1000); do
-        [ ! -s "$work/address" ] && kill -0 $server 2>/dev/null || break
-        sleep 0.02
-    done
-    url=$(sed -n 's/^serving tiny at \(.*\)\/v1$/\1/p' "$work/address")
-    [ -n "$url" ] || failed "$program does not begin"
-}
-serve_ends() {
-    local status=0
-    kill -TERM $server
-    wait $server || status=$?
-    sane
-    [ $status = 0 ] || failed "exit status $status after SIGTERM"
-}
-
 # PATH BODY, more options of curl: the answer is in $work/answer, its headers in $work/headers, its status in $status.
 ask() {
     local path=$1 body=$2
