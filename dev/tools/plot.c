@@ -1,7 +1,6 @@
-// build/plot RUN [RUN ...] OUT.svg [--title TEXT]: a picture of a run from its log, or of several over each other, while
-// they run or afterwards: training and held-out loss, reward, accuracy, verdicts, length and entropy of responses,
-// gradient norm and learning rate. Figures of different units have panels of their own; what leaves a panel's frame has
-// a mark at its edge. How logs are read is in plot/runs.h.
+// build/plot RUN [RUN ...] OUT.svg [--title TEXT]: a picture of a run from its log, or of several over each other,
+// while they work or afterwards. Figures of different units have panels of their own; what leaves a panel's frame has a
+// mark at its edge. How logs are read and runs are named: plot/runs.h.
 #include "base/number.h"
 #include "dev/tools/plot/runs.h"
 #include "html/html.h"
@@ -55,20 +54,20 @@ typedef struct Panel {
     const char *title;
     double height;
     Scale scale;
-    bool smooth, many;
+    bool many;
 } Panel;
 
 static const Panel panels[] = {
-    {LOSS, 2, "loss, nats a token", 280, FREE, true, false},
-    {REWARD, 1, "reward, mean of a step's responses", 240, FREE, true, false},
-    {EXACT, 1, "held-out answers exactly right", 110, SHARE, false, false},
-    {ACCURACY, 1, "held-out accuracy", 110, SHARE, false, false},
-    {LEVEL, 6, "held-out accuracy", 150, SHARE, false, true},
-    {VERDICT, 5, "verdicts", 120, SHARE, false, true},
-    {LENGTH, 1, "response length, tokens", 90, FROM_ZERO, false, false},
-    {ENTROPY, 1, "entropy, nats a token", 90, FROM_ZERO, false, false},
-    {NORM, 1, "gradient norm", 100, FROM_ZERO, false, false},
-    {RATE, 1, "learning rate", 80, FROM_ZERO, false, false},
+    {LOSS, 2, "loss, nats a token", 280, FREE, false},
+    {REWARD, 1, "reward, mean of a step's responses", 240, FREE, false},
+    {EXACT, 1, "held-out answers exactly right", 110, SHARE, false},
+    {ACCURACY, 1, "held-out accuracy", 110, SHARE, false},
+    {LEVEL, 6, "held-out accuracy", 150, SHARE, true},
+    {VERDICT, 5, "verdicts", 120, SHARE, true},
+    {LENGTH, 1, "response length, tokens", 90, FROM_ZERO, false},
+    {ENTROPY, 1, "entropy, nats a token", 90, FROM_ZERO, false},
+    {NORM, 1, "gradient norm", 100, FROM_ZERO, false},
+    {RATE, 1, "learning rate", 80, FROM_ZERO, false},
 };
 
 // ---- axes
@@ -328,9 +327,15 @@ static bool draw_key(Picture *p, const char *kind, const char *name, const Serie
     return true;
 }
 
-// A figure of one run: `number` among several, or alone (0). Where a loss is smoothed, its steps are faint.
-static bool draw_figure(Picture *p, const Run *run, Figure figure, bool smoothed, int number)
+static bool is_smoothed(const Run *run, Figure figure)
 {
+    return run->smooth.count > 0 && run_main(run) == &run->series[figure];
+}
+
+// A figure of one run: `number` among several, or alone (0). Steps of a smoothed one are faint.
+static bool draw_figure(Picture *p, const Run *run, Figure figure, int number)
+{
+    bool smoothed = is_smoothed(run, figure);
     const Series *s = &run->series[figure];
     const char *line = figures[figure].kind;
     char color[16], kind[32], light[32];
@@ -351,7 +356,7 @@ static bool draw_keys(Picture *p, const Run *runs, int count, const Panel *panel
 {
     bool percent = panel->scale == SHARE, smoothed = false, held = false;
     for (int i = 0; i < count; i++) {
-        smoothed = smoothed || (panel->smooth && runs[i].smooth.count > 0 && runs[i].series[panel->first].count > 0);
+        smoothed = smoothed || is_smoothed(&runs[i], panel->first);
         held = held || (panel->first == LOSS && runs[i].series[LOSS_HELD].count > 0);
     }
     if (count > 1) {
@@ -381,7 +386,7 @@ static bool choose_axis(Picture *p, const Run *runs, int count, const Panel *pan
     for (int i = 0; i < count && panel->scale != SHARE; i++) {
         for (Figure f = panel->first; f < panel->first + panel->count; f++)
             TRY(cover(&low, &high, &runs[i].series[f]));
-        TRY(!panel->smooth || runs[i].series[panel->first].count == 0 || cover(&low, &high, &runs[i].smooth));
+        TRY(!is_smoothed(&runs[i], panel->first) || cover(&low, &high, &runs[i].smooth));
     }
     if (panel->scale != SHARE)
         p->y = value_axis(low, high, p->top, panel->height, panel->height > 200 ? 6 : 3);
@@ -413,12 +418,10 @@ static bool draw_panel(Picture *p, const Run *runs, int count, const Panel *pane
         snprintf(title + strlen(title), sizeof title - strlen(title), ", last %s", text);
     }
     TRY(draw_text(&p->svg, LEFT, p->y.to - 10, "muted", "start", title));
-    TRY((one && !panel->smooth) || draw_keys(p, runs, count, panel));
+    TRY((one && panel->first != REWARD) || draw_keys(p, runs, count, panel));
     for (Figure f = panel->first; f < panel->first + panel->count; f++)
         for (int i = 0; i < count; i++)
-            TRY(runs[i].series[f].count == 0 ||
-                draw_figure(p, &runs[i], f, panel->smooth && f == panel->first && runs[i].smooth.count > 0,
-                            count > 1 ? i + 1 : 0));
+            TRY(runs[i].series[f].count == 0 || draw_figure(p, &runs[i], f, count > 1 ? i + 1 : 0));
     return note_outside(p);
 }
 

@@ -21,7 +21,8 @@ typedef enum Figure {
     FIGURES
 } Figure;
 
-// Fields of a step, and of an evaluation where the name begins with eval; shares of verdicts are in metrics/metrics.h.
+// Fields of a step, and of an evaluation where the name begins with eval; one that ends in @ is that of any number of
+// samples. Shares of verdicts are in metrics/metrics.h.
 typedef struct FigureField {
     const char *field, *name;
     const char *kind; // classes of the line of a run that is drawn alone
@@ -44,8 +45,8 @@ typedef struct Run {
 bool figure_evaluated(Figure figure);   // by evaluations, not by steps
 const Series *run_main(const Run *run); // the loss or, where there is one, the reward
 
-// Reads the logs of `count` runs, of which `path` is set, and names the runs. Refused: a log without two steps, the same
-// log twice, a log that is `out` itself. free_run() each, also after a failure.
+// Reads the logs of `count` runs, of which `path` is set, and names the runs. Refused: a log without two steps, the
+// same log twice, a log that is `out` itself. free_run() each, also after a failure.
 bool open_runs(Run *runs, int count, const char *out);
 void free_run(Run *run);
 
