@@ -108,18 +108,20 @@ $(eval $(call BUILD,$(B)/asan,$(SANITIZE)))
 
 $(PROGRAMS): %: $(B)/%.o $(B)/libdereason.a $(CUDA_ARCHIVE)
 	@echo "  LINK  $@"
-	@$(CC) $(CFLAGS) -o $@ $^ $(LIBS)
+	@$(CC) $(CFLAGS) -o $@ $(filter %.o,$^) $(filter-out %.o,$^) $(LIBS)
 $(addprefix $(B)/asan/,$(PROGRAMS)): $(B)/asan/%: $(B)/asan/%.o $(B)/asan/libdereason.a
 	@echo "  LINK  $@"
-	@$(CC) $(CFLAGS) $(SANITIZE) -o $@ $^ $(LIBS)
+	@$(CC) $(CFLAGS) $(SANITIZE) -o $@ $(filter %.o,$^) $(filter-out %.o,$^) $(LIBS)
 
-# tools that users and tests need, and benchmarks
+# tools that users and tests need, and benchmarks; a tool's further files stand in a folder of its name
 $(addprefix $(B)/,$(TOOLS)): $(B)/%: $(B)/dev/tools/%.o $(B)/libdereason.a $(CUDA_ARCHIVE)
 	@echo "  LINK  $@"
-	@$(CC) $(CFLAGS) -o $@ $^ $(LIBS)
+	@$(CC) $(CFLAGS) -o $@ $(filter %.o,$^) $(filter-out %.o,$^) $(LIBS)
 $(addprefix $(B)/asan/,$(TOOLS)): $(B)/asan/%: $(B)/asan/dev/tools/%.o $(B)/asan/libdereason.a
 	@echo "  LINK  $@"
-	@$(CC) $(CFLAGS) $(SANITIZE) -o $@ $^ $(LIBS)
+	@$(CC) $(CFLAGS) $(SANITIZE) -o $@ $(filter %.o,$^) $(filter-out %.o,$^) $(LIBS)
+$(B)/plot: $(B)/dev/tools/plot/runs.o
+$(B)/asan/plot: $(B)/asan/dev/tools/plot/runs.o
 $(addprefix $(B)/,$(BENCHES)): $(B)/%: $(B)/lab/bench/%.o $(B)/libdereason.a $(CUDA_ARCHIVE)
 	@echo "  LINK  $@"
 	@$(CC) $(CFLAGS) -o $@ $^ $(LIBS) -ldl

@@ -34,8 +34,8 @@ echo
     --slots 1 --micro-batch-tokens 4096 --device cpu --lr 3e-5 --warmup-steps 5 --beta2 0.98 --weight-decay 0 \
     --eval-every 50 --log-every 20 --export-dtype fp32 "$@"
 
-build/plot "$out/sft/log.jsonl" "$out/sft.svg" --title "A small Qwen3 learns the easy part"
-build/plot "$out/rl/log.jsonl" "$out/rl.svg" --title "and then the hard part, from which of its answers are right"
+build/plot "$out/sft" "$out/sft.svg" --title "A small Qwen3 learns the easy part"
+build/plot "$out/rl" "$out/rl.svg" --title "and then the hard part, from which of its answers are right"
 
 # the first or the last evaluation of a level
 accuracy() { grep '"event": "eval"' "$out/rl/log.jsonl" | "$1" -n 1 | sed -n "s/.*\"eval\/level_$2\/acc\/mean@1\": \([^,}]*\).*/\1/p"; }

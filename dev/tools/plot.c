@@ -1,19 +1,20 @@
-// build/plot LOG.jsonl OUT.svg [--title TEXT]: a picture of a run from its log, while it runs or afterwards: training
-// and held-out loss, exact answers if they were measured, gradient norm and learning rate; of reinforcement learning
-// the reward, held-out accuracy by level, verdicts, length and entropy of the responses. What the log holds is in
-// log/log.h.
+// build/plot RUN [RUN ...] OUT.svg [--title TEXT]: a picture of a run from its log, or of several over each other,
+// while they work or afterwards. Figures of different units have panels of their own; what leaves a panel's frame has a
+// mark at its edge. How logs are read and runs are named: plot/runs.h.
 #include "base/number.h"
+#include "dev/tools/plot/runs.h"
 #include "html/html.h"
-#include "json/json.h"
 #include "system/files.h"
 #include "system/start.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char help[] = "usage: plot LOG.jsonl OUT.svg [--title TEXT]\n"
-                           "\n"
-                           "Draws the steps and evaluations of OUT/log.jsonl, of a finished run or one in progress.\n";
+static const char help[] =
+    "usage: plot RUN [RUN ...] OUT.svg [--title TEXT]\n"
+    "\n"
+    "Draws the steps and evaluations of runs, finished or in progress; of several (8 at most) over\n"
+    "each other. A RUN is the folder of one, or its log.jsonl.\n";
 
 // clang-format off
 static const char beginning[] = "<svg xmlns=\"http://www.w3.org/2000/svg\" id=\"run\" "; // marks an earlier picture
@@ -23,158 +24,51 @@ static const char style[] =
     "text{font:13px system-ui,-apple-system,'Segoe UI','DejaVu Sans',sans-serif;fill:#1f2328}\n"
     ".title{font-size:17px;font-weight:600}.muted{fill:#656d76;font-size:12px}.back{fill:#ffffff}\n"
     ".grid{stroke:#e4e7eb;stroke-width:1}.axis{stroke:#a8b0b8;stroke-width:1}\n"
-    ".line{fill:none;stroke-width:1.8;stroke-linejoin:round;stroke-linecap:round}\n"
-    ".thin{fill:none;stroke-width:1.1}.light{fill:none;stroke-width:1;opacity:.35}\n"
-    ".train{stroke:#2f6fde}.held{stroke:#d9601a}.norm{stroke:#7a5ccc}.rate{stroke:#2a9d6f}\n"
-    ".dot{fill:#d9601a;stroke:#ffffff;stroke-width:1}\n"
-    ".level1{stroke:#a6cdf5}.level2{stroke:#74abea}.level3{stroke:#4586d6}.level4{stroke:#2460b0}"
-    ".level5{stroke:#0d3a78}\n"
+    ".line,.thin,.light,.dash{fill:none;stroke:currentColor;stroke-linejoin:round;stroke-linecap:round}\n"
+    ".line{stroke-width:1.8}.thin{stroke-width:1.1}.light{stroke-width:1;opacity:.35}\n"
+    ".dash{stroke-width:1.6;stroke-dasharray:5 4}.dot{fill:currentColor;stroke:#ffffff;stroke-width:1}\n"
+    ".mark{fill:currentColor;stroke:#ffffff;stroke-width:.8}.grey{color:#656d76}\n"
+    ".run1{color:#2f6fde}.run2{color:#d9601a}.run3{color:#2a9d6f}.run4{color:#7a5ccc}\n"
+    ".run5{color:#c2255c}.run6{color:#8a6d00}.run7{color:#0b8fa8}.run8{color:#1f2328}\n"
+    ".level0{color:#a8b0b8}.level1{color:#a6cdf5}.level2{color:#74abea}.level3{color:#4586d6}.level4{color:#2460b0}"
+    ".level5{color:#0d3a78}\n"
     "@media (prefers-color-scheme:dark){text{fill:#e6edf3}.muted{fill:#8d96a0}.back{fill:#0d1117}"
     ".grid{stroke:#21262d}\n"
-    ".axis{stroke:#4d5560}.train{stroke:#6ea0ff}.held{stroke:#ff9457}.norm{stroke:#b197fc}.rate{stroke:#51cf9f}\n"
-    ".dot{fill:#ff9457;stroke:#0d1117}.level1{stroke:#2b4a6f}.level2{stroke:#3568a8}.level3{stroke:#4c8de0}\n"
-    ".level4{stroke:#85b6f5}.level5{stroke:#c9e0ff}}\n"
+    ".axis{stroke:#4d5560}.dot,.mark{stroke:#0d1117}.grey{color:#8d96a0}\n"
+    ".run1{color:#6ea0ff}.run2{color:#ff9457}.run3{color:#51cf9f}.run4{color:#b197fc}\n"
+    ".run5{color:#ff6b98}.run6{color:#d8b741}.run7{color:#4cc9e0}.run8{color:#e6edf3}\n"
+    ".level0{color:#6b7580}.level1{color:#2b4a6f}.level2{color:#3568a8}.level3{color:#4c8de0}\n"
+    ".level4{color:#85b6f5}.level5{color:#c9e0ff}}\n"
     "</style>\n";
 // clang-format on
 
-enum { WIDTH = 900, LEFT = 64, RIGHT = 28, TOP = 84, GAP = 46, BOTTOM = 52, BUCKETS = 700, LOG_LIMIT = 1 << 30 };
+enum { WIDTH = 900, LEFT = 64, RIGHT = 28, GAP = 46, BOTTOM = 52, BUCKETS = 700 };
 
-// ---- the log
+// ---- panels
 
-// Shares of responses by verdict: metrics/metrics.h.
-enum { VERDICT_LINES = 5 };
-static const struct {
-    const char *field, *name, *kind;
-} verdict_lines[VERDICT_LINES] = {{"verdict/equal", "equal", "thin rate"},
-                                  {"verdict/different", "different", "thin train"},
-                                  {"verdict/unknown", "unknown by rule", "thin held"},
-                                  {"verdict/judged_yes", "judged yes", "thin norm"},
-                                  {"verdict/unscored", "no reward", "thin axis"}};
+// From the top of the picture to its end. Where several runs are drawn, figures that are `many` have a panel each.
+typedef enum Scale { FREE, FROM_ZERO, SHARE } Scale;
+typedef struct Panel {
+    Figure first;
+    int count;
+    const char *title;
+    double height;
+    Scale scale;
+    bool many;
+} Panel;
 
-typedef struct Series {
-    double (*points)[2]; // (count) step and value; a value may be NaN, where the line breaks
-    size_t count, capacity;
-} Series;
-
-typedef struct RunData {
-    Series loss, smooth, norm, rate, held, exact; // of reinforcement learning: reward for loss, accuracy for held
-    Series length, entropy, level[6], verdict[VERDICT_LINES];
-    bool reinforced;
-    double first, last; // steps
-} RunData;
-
-static bool add_point(Series *s, double step, double value)
-{
-    TRY(grow(&s->points, &s->capacity, s->count + 1, sizeof *s->points));
-    s->points[s->count][0] = step;
-    s->points[s->count++][1] = value;
-    return true;
-}
-
-// A field that is absent adds nothing; null was not finite, and so is a value out of all proportion.
-static bool add_field(Series *s, const json_t *row, const char *name, double step, const char *where)
-{
-    double value = NAN;
-    const json_t *field = json_object_get(row, name);
-    TRY(json_may_number(&value, row, name, -HUGE_VAL, HUGE_VAL, where));
-    return field == NULL || add_point(s, step, fabs(value) < 1e30 ? value : NAN);
-}
-
-// "eval/acc/mean@k" and "eval/level_N/acc/mean@k", for any k
-static bool read_accuracy(RunData *run, const json_t *row, double step, const char *where)
-{
-    static const char all[] = "eval/acc/mean@", level[] = "eval/level_";
-    const char *key;
-    json_t *value;
-    json_object_foreach ((json_t *)row, key, value) {
-        int number = strncmp(key, level, sizeof level - 1) == 0 ? key[sizeof level - 1] - '0' : -1;
-        if (strncmp(key, all, sizeof all - 1) == 0)
-            TRY(add_field(&run->held, row, key, step, where));
-        else if (number >= 0 && number < 6)
-            TRY(add_field(&run->level[number], row, key, step, where));
-    }
-    return true;
-}
-
-static bool read_row(RunData *run, const json_t *row, const char *where)
-{
-    int64_t step = 0;
-    const char *event = NULL;
-    if (!json_is_object(row))
-        return fail("%s: not an object", where);
-    TRY(json_may_text(&event, row, "event", where));
-    TRY(json_need_int(&step, row, "step", 0, (int64_t)1 << 52, where));
-    if (event != NULL && strcmp(event, "eval") != 0)
-        return true;
-    double x = (double)step;
-    run->first = x < run->first ? x : run->first;
-    run->last = x > run->last ? x : run->last;
-    if (event != NULL)
-        return add_field(&run->held, row, "eval_loss", x, where) &&
-               add_field(&run->exact, row, "eval_exact", x, where) && read_accuracy(run, row, x, where);
-    run->reinforced = json_object_get(row, "reward/mean") != NULL;
-    for (int i = 0; i < VERDICT_LINES; i++)
-        TRY(add_field(&run->verdict[i], row, verdict_lines[i].field, x, where));
-    return add_field(&run->loss, row, run->reinforced ? "reward/mean" : "loss", x, where) &&
-           add_field(&run->length, row, "response_length/mean", x, where) &&
-           add_field(&run->entropy, row, "actor/entropy", x, where) &&
-           add_field(&run->norm, row, "grad_norm", x, where) && add_field(&run->rate, row, "lr", x, where);
-}
-
-// A last line without newline is being written just now, and is skipped if it cannot be read.
-static bool read_log(RunData *run, const char *path)
-{
-    Bytes text = {0}, where = {0};
-    bool ok = file_read(&text, path, LOG_LIMIT);
-    int number = 1;
-    for (size_t start = 0, end; ok && start < text.size; start = end + 1, number++) {
-        const char *newline = memchr(text.data + start, '\n', text.size - start);
-        end = newline != NULL ? (size_t)(newline - text.data) : text.size;
-        bytes_clear(&where);
-        ok = bytes_printf(&where, "%s:%d", path, number);
-        json_t *row = ok ? json_parse(text.data + start, end - start, where.data) : NULL;
-        ok = ok && ((row == NULL && newline == NULL) || (row != NULL && read_row(run, row, where.data)));
-        json_decref(row);
-    }
-    bytes_free(&text);
-    bytes_free(&where);
-    if (ok && (run->loss.count < 2 || !(run->last > run->first)))
-        return fail("%s: lines with a step and its loss: %zu; a picture needs two at least", path, run->loss.count);
-    return ok;
-}
-
-// The mean of a window around each step; none where there are too few steps for it to show anything.
-static bool smooth_loss(RunData *run, size_t *window)
-{
-    const Series *raw = &run->loss;
-    size_t reach = raw->count / 60;
-    *window = 2 * reach + 1;
-    for (size_t i = 0; reach > 0 && i < raw->count; i++) {
-        size_t first = i < reach ? 0 : i - reach, end = i + reach + 1 < raw->count ? i + reach + 1 : raw->count,
-               seen = 0;
-        double sum = 0;
-        for (size_t j = first; j < end; j++) {
-            if (isfinite(raw->points[j][1])) {
-                sum += raw->points[j][1];
-                seen++;
-            }
-        }
-        TRY(add_point(&run->smooth, raw->points[i][0], seen > 0 ? sum / (double)seen : NAN));
-    }
-    return true;
-}
-
-static void free_run(RunData *run)
-{
-    Series *const all[] = {&run->loss, &run->smooth, &run->norm,   &run->rate,
-                           &run->held, &run->exact,  &run->length, &run->entropy};
-    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
-        free(all[i]->points);
-    for (int i = 0; i < 6; i++)
-        free(run->level[i].points);
-    for (int i = 0; i < VERDICT_LINES; i++)
-        free(run->verdict[i].points);
-}
+static const Panel panels[] = {
+    {LOSS, 2, "loss, nats a token", 280, FREE, false},
+    {REWARD, 1, "reward, mean of a step's responses", 240, FREE, false},
+    {EXACT, 1, "held-out answers exactly right", 110, SHARE, false},
+    {ACCURACY, 1, "held-out accuracy", 110, SHARE, false},
+    {LEVEL, 6, "held-out accuracy", 150, SHARE, true},
+    {VERDICT, 5, "verdicts", 120, SHARE, true},
+    {LENGTH, 1, "response length, tokens", 90, FROM_ZERO, false},
+    {ENTROPY, 1, "entropy, nats a token", 90, FROM_ZERO, false},
+    {NORM, 1, "gradient norm", 100, FROM_ZERO, false},
+    {RATE, 1, "learning rate", 80, FROM_ZERO, false},
+};
 
 // ---- axes
 
@@ -200,8 +94,8 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-// Widens low and high to a series' values; of long series without the extreme half per cent on either side, so that one
-// spike does not flatten the rest.
+// Widens low and high to a series' values; not to the extreme half per cent on either side where these are far from the
+// rest, so that one spike does not flatten it.
 static bool cover(double *low, double *high, const Series *s)
 {
     double *sorted = allocate(s->count, sizeof *sorted);
@@ -211,10 +105,11 @@ static bool cover(double *low, double *high, const Series *s)
         if (isfinite(s->points[i][1]))
             sorted[finite++] = s->points[i][1];
     qsort(sorted, finite, sizeof *sorted, by_value);
-    size_t cut = finite >= 200 ? finite / 200 : 0;
     if (finite > 0) {
-        *low = fmin(*low, sorted[cut]);
-        *high = fmax(*high, sorted[finite - 1 - cut]);
+        size_t cut = finite >= 40 ? (finite + 199) / 200 : 0;
+        double least = sorted[cut], most = sorted[finite - 1 - cut], far = most > least ? (most - least) / 2 : HUGE_VAL;
+        *low = fmin(*low, sorted[0] < least - far ? least : sorted[0]);
+        *high = fmax(*high, sorted[finite - 1] > most + far ? most : sorted[finite - 1]);
     }
     free(sorted);
     return true;
@@ -238,11 +133,15 @@ static Axis value_axis(double low, double high, double top, double height, int t
 
 // ---- drawing
 
+typedef enum Side { INSIDE, ABOVE, BELOW, NOT_FINITE, SIDES } Side;
+
 typedef struct Picture {
     Bytes svg;
-    Axis x;
-    double y; // top of the next panel
+    Axis x, y;       // y: of the present panel
+    double top, key; // of the next panel, and the left of the present one's next key
+    double scale;    // what labels of y are multiples of
     int panels;
+    size_t outside[SIDES]; // values of the present panel that its frame does not hold
 } Picture;
 
 static bool draw_text(Bytes *svg, double x, double y, const char *kind, const char *anchor, const char *text)
@@ -251,7 +150,7 @@ static bool draw_text(Bytes *svg, double x, double y, const char *kind, const ch
     return html_text(svg, text) && bytes_text(svg, "</text>\n");
 }
 
-static bool draw_grid_line(Bytes *svg, const char *kind, double x1, double y1, double x2, double y2)
+static bool draw_straight(Bytes *svg, const char *kind, double x1, double y1, double x2, double y2)
 {
     return bytes_printf(svg, "<line class=\"%s\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>\n", kind, x1, y1, x2,
                         y2);
@@ -266,19 +165,22 @@ static void tick_text(char out[NUMBER_TEXT], double value, double scale, bool pe
         strcat(out, "%");
 }
 
-// The frame of a panel: its title, value ticks with labels, step ticks without.
-static bool draw_frame(Picture *p, const char *title, const Axis *y, double scale, bool percent)
+// The frame of a panel: value ticks with labels, step ticks without.
+static bool draw_frame(Picture *p, bool percent)
 {
     char label[NUMBER_TEXT];
-    TRY(draw_text(&p->svg, LEFT, y->to - 10, "muted", "start", title));
+    const Axis *x = &p->x, *y = &p->y;
+    p->panels++;
+    TRY(bytes_printf(&p->svg, "<clipPath id=\"panel%d\"><rect x=\"%.1f\" y=\"%.1f\" ", p->panels, x->from, y->to - 2));
+    TRY(bytes_printf(&p->svg, "width=\"%.1f\" height=\"%.1f\"/></clipPath>\n", x->to - x->from, y->from - y->to + 3));
     for (double k = ceil(y->low / y->step); k * y->step <= y->high; k++) {
-        tick_text(label, k * y->step, scale, percent);
-        TRY(draw_grid_line(&p->svg, "grid", p->x.from, pixel(y, k * y->step), p->x.to, pixel(y, k * y->step)));
+        tick_text(label, k * y->step, p->scale, percent);
+        TRY(draw_straight(&p->svg, "grid", x->from, pixel(y, k * y->step), x->to, pixel(y, k * y->step)));
         TRY(draw_text(&p->svg, LEFT - 8, pixel(y, k * y->step) + 4, "muted", "end", label));
     }
-    for (double k = ceil(p->x.low / p->x.step); k * p->x.step <= p->x.high; k++)
-        TRY(draw_grid_line(&p->svg, "grid", pixel(&p->x, k * p->x.step), y->to, pixel(&p->x, k * p->x.step), y->from));
-    return draw_grid_line(&p->svg, "axis", p->x.from, y->from, p->x.to, y->from);
+    for (double k = ceil(x->low / x->step); k * x->step <= x->high; k++)
+        TRY(draw_straight(&p->svg, "grid", pixel(x, k * x->step), y->to, pixel(x, k * x->step), y->from));
+    return draw_straight(&p->svg, "axis", x->from, y->from, x->to, y->from);
 }
 
 static bool draw_step_labels(Picture *p, double y)
@@ -292,7 +194,7 @@ static bool draw_step_labels(Picture *p, double y)
 }
 
 // The points first…end of a series as one part of a path; where there are many, the least and the greatest.
-static bool draw_stretch(Picture *p, const Axis *y, const Series *s, size_t first, size_t end, bool *pen_down)
+static bool draw_stretch(Picture *p, const Series *s, size_t first, size_t end, bool *pen_down)
 {
     size_t least = end, greatest = end;
     for (size_t i = first; i < end; i++) {
@@ -308,161 +210,261 @@ static bool draw_stretch(Picture *p, const Axis *y, const Series *s, size_t firs
     const size_t both[] = {least < greatest ? least : greatest, least < greatest ? greatest : least};
     for (int i = 0; i < (least == greatest ? 1 : 2); i++) {
         const double *point = s->points[both[i]];
-        double height =
-            fmin(fmax(pixel(y, point[1]), y->to - 500), y->from + 500); // clip far values; avoids huge numbers
+        double height = fmin(fmax(pixel(&p->y, point[1]), p->y.to - 500), p->y.from + 500); // avoids huge numbers
         TRY(bytes_printf(&p->svg, "%c%.2f %.2f", *pen_down ? 'L' : 'M', pixel(&p->x, point[0]), height));
         *pen_down = true;
     }
     return true;
 }
 
-static bool draw_line(Picture *p, const Axis *y, const Series *s, const char *kind)
+static bool draw_line(Picture *p, const Series *s, const char *kind)
 {
     size_t stretch = s->count / BUCKETS > 1 ? s->count / BUCKETS : 1;
     bool pen_down = false;
     TRY(bytes_printf(&p->svg, "<path class=\"%s\" clip-path=\"url(#panel%d)\" d=\"", kind, p->panels));
     for (size_t i = 0; i < s->count; i += stretch)
-        TRY(draw_stretch(p, y, s, i, i + stretch < s->count ? i + stretch : s->count, &pen_down));
+        TRY(draw_stretch(p, s, i, i + stretch < s->count ? i + stretch : s->count, &pen_down));
     return bytes_text(&p->svg, "\"/>\n");
 }
 
-static bool draw_dots(Picture *p, const Axis *y, const Series *s)
+static Side side_of(const Axis *y, double value)
+{
+    return !isfinite(value) ? NOT_FINITE : value > y->high ? ABOVE : value < y->low ? BELOW : INSIDE;
+}
+
+// Values of an evaluation are few.
+static bool draw_dots(Picture *p, const Series *s, const char *color)
 {
     for (size_t i = 0; i < s->count && s->count <= 60; i++)
-        if (isfinite(s->points[i][1]) && s->points[i][1] >= y->low && s->points[i][1] <= y->high)
-            TRY(bytes_printf(&p->svg, "<circle class=\"dot\" cx=\"%.2f\" cy=\"%.2f\" r=\"3.5\"/>\n",
-                             pixel(&p->x, s->points[i][0]), pixel(y, s->points[i][1])));
+        if (side_of(&p->y, s->points[i][1]) == INSIDE)
+            TRY(bytes_printf(&p->svg, "<circle class=\"dot %s\" cx=\"%.2f\" cy=\"%.2f\" r=\"3.5\"/>\n", color,
+                             pixel(&p->x, s->points[i][0]), pixel(&p->y, s->points[i][1])));
     return true;
 }
 
-static bool begin_panel(Picture *p, const Axis *y)
+// A triangle at the edge that the points first…last leave by (`count` of them; a diamond where they are not finite),
+// which says under a pointer what they are.
+static bool draw_mark(Picture *p, const Series *s, Side side, size_t first, size_t last, size_t count,
+                      const char *color, const char *name)
 {
-    p->panels++;
-    p->y = y->from + GAP;
-    return bytes_printf(&p->svg, "<clipPath id=\"panel%d\"><rect x=\"%.1f\" y=\"%.1f\" ", p->panels, p->x.from,
-                        y->to - 2) &&
-           bytes_printf(&p->svg, "width=\"%.1f\" height=\"%.1f\"/></clipPath>\n", p->x.to - p->x.from,
-                        y->from - y->to + 3);
+    static const char *const shapes[] = {
+        [ABOVE] = "l-4.5 7h9z", [BELOW] = "l-4.5 -7h9z", [NOT_FINITE] = "l-4 -4l4 -4l4 4z"};
+    double x = (pixel(&p->x, s->points[first][0]) + pixel(&p->x, s->points[last][0])) / 2,
+           farthest = s->points[first][1];
+    for (size_t i = first; i <= last; i++)
+        if (side_of(&p->y, s->points[i][1]) == side && side != NOT_FINITE)
+            farthest = side == ABOVE ? fmax(farthest, s->points[i][1]) : fmin(farthest, s->points[i][1]);
+    TRY(bytes_printf(&p->svg, "<path class=\"mark %s\" d=\"M%.2f %.2f%s\"><title>", color, x,
+                     side == ABOVE ? p->y.to - 1 : p->y.from, shapes[side]));
+    TRY(html_text(&p->svg, name) &&
+        bytes_printf(&p->svg, "%sstep %.0f", name[0] != '\0' ? ", " : "", s->points[first][0]));
+    TRY(first == last || bytes_printf(&p->svg, " to %.0f, %zu values", s->points[last][0], count));
+    TRY(side == NOT_FINITE ? bytes_text(&p->svg, ": not finite")
+                           : bytes_printf(&p->svg, "%s%.6g", first == last ? ": " : ", as far as ", farthest));
+    return bytes_text(&p->svg, "</title></path>\n");
 }
 
-static void last_text(char out[NUMBER_TEXT], const Series *s, double scale)
+// Marks of all that is outside the frame; neighbours that would cover each other share one.
+static bool draw_marks(Picture *p, const Series *s, const char *color, const char *name)
+{
+    for (Side side = ABOVE; side < SIDES; side++) {
+        size_t first = 0, last = 0, count = 0;
+        for (size_t i = 0; i < s->count; i++) {
+            if (side_of(&p->y, s->points[i][1]) != side)
+                continue;
+            if (count > 0 && pixel(&p->x, s->points[i][0]) - pixel(&p->x, s->points[first][0]) > 7) {
+                TRY(draw_mark(p, s, side, first, last, count, color, name));
+                count = 0;
+            }
+            first = count++ == 0 ? i : first;
+            last = i;
+            p->outside[side]++;
+        }
+        TRY(count == 0 || draw_mark(p, s, side, first, last, count, color, name));
+    }
+    return true;
+}
+
+// Below a panel: how many values its frame does not hold.
+static bool note_outside(Picture *p)
+{
+    char text[128] = "outside the frame:";
+    static const char *const words[] = {[ABOVE] = "above", [BELOW] = "below", [NOT_FINITE] = "not finite"};
+    bool any = false;
+    for (Side side = ABOVE; side < SIDES; side++) {
+        size_t end = strlen(text);
+        if (p->outside[side] > 0)
+            snprintf(text + end, sizeof text - end, "%s %zu %s", any ? "," : "", p->outside[side], words[side]);
+        any = any || p->outside[side] > 0;
+        p->outside[side] = 0;
+    }
+    if (!any)
+        return true;
+    p->top += 16;
+    return draw_text(&p->svg, p->x.to, p->y.from + 17, "muted", "end", text);
+}
+
+static void last_text(char out[NUMBER_TEXT], const Series *s, bool percent)
 {
     double value = s->count > 0 ? s->points[s->count - 1][1] : NAN;
-    snprintf(out, NUMBER_TEXT, isfinite(value) ? "%.4g" : "not finite", scale * value);
+    snprintf(out, NUMBER_TEXT,
+             !isfinite(value) ? "not finite"
+             : percent        ? "%.3g%%"
+                              : "%.4g",
+             value * (percent ? 100 : 1));
 }
 
-// One entry of the legend at *x, which advances by the most that the text can take.
-static bool draw_key(Picture *p, double *x, const char *kind, const char *name, const Series *s, bool last)
+// A sample of a line and its name, behind the panel's title, and the last value of a run that is alone.
+static bool draw_key(Picture *p, const char *kind, const char *name, const Series *last, bool percent)
 {
     char text[96], number[NUMBER_TEXT];
-    last_text(number, s, 1);
-    snprintf(text, sizeof text, last ? "%s, last %s" : "%s", name, number);
-    TRY(draw_grid_line(&p->svg, kind, *x, 56, *x + 22, 56));
-    TRY(draw_text(&p->svg, *x + 30, 60, "", "start", text));
-    *x += 30 + 6.9 * (double)strlen(text) + 20;
+    if (last != NULL)
+        last_text(number, last, percent);
+    snprintf(text, sizeof text, last == NULL ? "%s" : percent ? "%s %s" : "%s, last %s", name, number);
+    TRY(draw_straight(&p->svg, kind, p->key, p->y.to - 14, p->key + 18, p->y.to - 14));
+    TRY(draw_text(&p->svg, p->key + 24, p->y.to - 10, "muted", "start", text));
+    p->key += 24 + 6.4 * (double)strlen(text) + 16;
     return true;
 }
 
-static bool draw_loss(Picture *p, const RunData *run, size_t window)
+static bool is_smoothed(const Run *run, Figure figure)
 {
-    double low = HUGE_VAL, high = -HUGE_VAL, x = LEFT;
-    const char *what = run->reinforced ? "reward" : "training loss";
-    char name[64];
-    snprintf(name, sizeof name, "%s", what);
-    TRY(cover(&low, &high, &run->loss) && cover(&low, &high, &run->smooth) && cover(&low, &high, &run->held));
-    Axis y = value_axis(low, high, p->y, 280, 6);
-    bool smoothed = run->smooth.count > 0;
-    TRY(begin_panel(p, &y) &&
-        draw_frame(p, run->reinforced ? "reward, mean of a step's responses" : "loss, nats a token", &y, 1, false));
-    TRY(draw_line(p, &y, &run->loss, smoothed ? "light train" : "line train"));
-    if (smoothed) {
-        snprintf(name, sizeof name, "%s, mean of %zu steps", what, window);
-        TRY(draw_line(p, &y, &run->smooth, "line train"));
-        TRY(draw_key(p, &x, "light train", "each step", &run->loss, false));
+    return run->smooth.count > 0 && run_main(run) == &run->series[figure];
+}
+
+// A figure of one run: `number` among several, or alone (0). Steps of a smoothed one are faint.
+static bool draw_figure(Picture *p, const Run *run, Figure figure, int number)
+{
+    bool smoothed = is_smoothed(run, figure);
+    const Series *s = &run->series[figure];
+    const char *line = figures[figure].kind;
+    char color[16], kind[32], light[32];
+    snprintf(color, sizeof color, "%s", strchr(line, ' ') + 1);
+    if (number > 0) {
+        snprintf(color, sizeof color, "run%d", number % (RUNS + 1));
+        snprintf(kind, sizeof kind, "%.4s %s", figure == LOSS_HELD ? "dash" : line, color);
+        line = kind;
     }
-    TRY(draw_key(p, &x, "line train", name, smoothed ? &run->smooth : &run->loss, true));
-    if (run->held.count == 0)
+    snprintf(light, sizeof light, "light %s", color);
+    TRY(draw_line(p, s, smoothed ? light : line));
+    TRY(!smoothed || draw_line(p, &run->smooth, line));
+    TRY(!figure_evaluated(figure) || figure >= LEVEL || draw_dots(p, s, color));
+    return draw_marks(p, s, color, number > 0 ? run->name : "");
+}
+
+static bool draw_keys(Picture *p, const Run *runs, int count, const Panel *panel)
+{
+    bool percent = panel->scale == SHARE, smoothed = false, held = false;
+    for (int i = 0; i < count; i++) {
+        smoothed = smoothed || is_smoothed(&runs[i], panel->first);
+        held = held || (panel->first == LOSS && runs[i].series[LOSS_HELD].count > 0);
+    }
+    if (count > 1) {
+        TRY(!smoothed || (draw_key(p, "light grey", "each step", NULL, false) &&
+                          draw_key(p, "line grey", "mean of steps around it", NULL, false)));
+        return !held || draw_key(p, "dash grey", "held-out", NULL, false);
+    }
+    TRY(!smoothed || draw_key(p, "light run1", "each step", NULL, false));
+    for (Figure i = panel->first; i < panel->first + panel->count; i++) {
+        char name[64];
+        bool mean = smoothed && i == panel->first;
+        const Series *s = mean ? &runs->smooth : &runs->series[i];
+        if (mean)
+            snprintf(name, sizeof name, "mean of %zu steps", runs->window);
+        else
+            snprintf(name, sizeof name, "%s", figures[i].name);
+        TRY(s->count == 0 || draw_key(p, figures[i].kind, name, s, percent));
+    }
+    return true;
+}
+
+static bool choose_axis(Picture *p, const Run *runs, int count, const Panel *panel)
+{
+    double low = panel->scale == FREE ? HUGE_VAL : 0, high = panel->scale == FREE ? -HUGE_VAL : 0;
+    p->scale = 1;
+    p->y = (Axis){0, 1.04, panel->height < 100 ? 0.5 : 0.25, p->top + panel->height, p->top};
+    for (int i = 0; i < count && panel->scale != SHARE; i++) {
+        for (Figure f = panel->first; f < panel->first + panel->count; f++)
+            TRY(cover(&low, &high, &runs[i].series[f]));
+        TRY(!is_smoothed(&runs[i], panel->first) || cover(&low, &high, &runs[i].smooth));
+    }
+    if (panel->scale != SHARE)
+        p->y = value_axis(low, high, p->top, panel->height, panel->height > 200 ? 6 : 3);
+    if (panel->scale == FROM_ZERO && high > 0 && high < 1e-3) // labels are multiples of a power of ten, which is named
+        p->scale = pow(10, floor(log10(high)));
+    return true;
+}
+
+static bool draw_panel(Picture *p, const Run *runs, int count, const Panel *panel)
+{
+    char title[96], text[NUMBER_TEXT];
+    bool any = false, one = panel->count == 1;
+    for (int i = 0; i < count; i++)
+        for (Figure f = panel->first; f < panel->first + panel->count; f++)
+            any = any || runs[i].series[f].count > 0;
+    if (!any)
         return true;
-    TRY(draw_line(p, &y, &run->held, "line held") && draw_dots(p, &y, &run->held));
-    return draw_key(p, &x, "line held", run->reinforced ? "held-out accuracy" : "held-out", &run->held, true);
+    TRY(choose_axis(p, runs, count, panel) && draw_frame(p, panel->scale == SHARE));
+    snprintf(title, sizeof title, "%s%s%s", panel->title, panel->many && one ? ": " : "",
+             panel->many && one ? figures[panel->first].name : "");
+    p->top = p->y.from + GAP;
+    p->key = LEFT + 6.4 * (double)strlen(title) + 16;
+    if (p->scale < 1) {
+        snprintf(text, sizeof text, "%.0e", p->scale);
+        number_text(text, strtod(text, NULL));
+        snprintf(title + strlen(title), sizeof title - strlen(title), ", in %s", text);
+    } else if (count == 1 && one && panel->scale == SHARE) {
+        last_text(text, &runs->series[panel->first], true);
+        snprintf(title + strlen(title), sizeof title - strlen(title), ", last %s", text);
+    }
+    TRY(draw_text(&p->svg, LEFT, p->y.to - 10, "muted", "start", title));
+    TRY((one && panel->first != REWARD) || draw_keys(p, runs, count, panel));
+    for (Figure f = panel->first; f < panel->first + panel->count; f++)
+        for (int i = 0; i < count; i++)
+            TRY(runs[i].series[f].count == 0 || draw_figure(p, &runs[i], f, count > 1 ? i + 1 : 0));
+    return note_outside(p);
 }
 
-static bool draw_exact(Picture *p, const RunData *run)
+// The names of several runs, in lines below the title.
+static bool draw_names(Picture *p, const Run *runs, int count)
 {
-    char title[96], number[NUMBER_TEXT];
-    last_text(number, &run->exact, 100);
-    snprintf(title, sizeof title, "held-out answers exactly right, last %s%%", number);
-    Axis y = {0, 1.04, 0.25, p->y + 110, p->y};
-    TRY(begin_panel(p, &y) && draw_frame(p, title, &y, 1, true));
-    return draw_line(p, &y, &run->exact, "line held") && draw_dots(p, &y, &run->exact);
-}
-
-static bool draw_levels(Picture *p, const RunData *run)
-{
-    char title[128] = "held-out accuracy by level, from 1 (faint) to 5; last", number[NUMBER_TEXT],
-         kind[] = "line level1";
-    for (int level = 1; level < 6; level++)
-        if (run->level[level].count > 0) {
-            last_text(number, &run->level[level], 100);
-            snprintf(title + strlen(title), sizeof title - strlen(title), " %.4s%%", number);
+    char kind[16];
+    double x = LEFT, y = 58;
+    for (int i = 0; i < count && count > 1; i++) {
+        double width = 30 + 7.4 * (double)strlen(runs[i].name) + 20;
+        if (x > LEFT && x + width > WIDTH) {
+            x = LEFT;
+            y += 20;
         }
-    Axis y = {0, 1.04, 0.25, p->y + 150, p->y};
-    TRY(begin_panel(p, &y) && draw_frame(p, title, &y, 1, true));
-    for (int level = 1; level < 6; level++) {
-        kind[sizeof kind - 2] = (char)('0' + level);
-        TRY(run->level[level].count == 0 || draw_line(p, &y, &run->level[level], kind));
+        snprintf(kind, sizeof kind, "line run%d", i % RUNS + 1);
+        TRY(draw_straight(&p->svg, kind, x, y - 4, x + 22, y - 4));
+        TRY(draw_text(&p->svg, x + 30, y, "", "start", runs[i].name));
+        x += width;
     }
+    p->top = (count > 1 ? y : 32) + 44;
     return true;
 }
 
-// Each line's name, after a sample of it, is above the panel.
-static bool draw_verdicts(Picture *p, const RunData *run)
-{
-    char text[96], number[NUMBER_TEXT];
-    Axis y = {0, 1.04, 0.25, p->y + 120, p->y};
-    double x = LEFT + 66;
-    TRY(begin_panel(p, &y) && draw_frame(p, "verdicts:", &y, 1, true));
-    for (int i = 0; i < VERDICT_LINES; i++) {
-        last_text(number, &run->verdict[i], 100);
-        snprintf(text, sizeof text, "%s %.4s%%", verdict_lines[i].name, number);
-        TRY(draw_line(p, &y, &run->verdict[i], verdict_lines[i].kind));
-        TRY(draw_grid_line(&p->svg, verdict_lines[i].kind, x, y.to - 14, x + 18, y.to - 14));
-        TRY(draw_text(&p->svg, x + 24, y.to - 10, "muted", "start", text));
-        x += 24 + 7.2 * (double)strlen(text) + 14;
-    }
-    return true;
-}
-
-// A panel from zero. Values below a thousandth are shown as multiples of a power of ten, which the title names.
-static bool draw_small(Picture *p, const Series *s, const char *title, const char *kind, double height)
-{
-    double low = 0, high = 0, scale = 1;
-    char whole[96], power[NUMBER_TEXT];
-    TRY(cover(&low, &high, s));
-    if (high > 0 && high < 1e-3)
-        scale = pow(10, floor(log10(high)));
-    snprintf(power, sizeof power, "%.0e", scale);
-    number_text(power, strtod(power, NULL));
-    snprintf(whole, sizeof whole, scale < 1 ? "%s, in %s" : "%s", title, power);
-    Axis y = value_axis(low, high, p->y, height, 3);
-    return begin_panel(p, &y) && draw_frame(p, whole, &y, scale, false) && draw_line(p, &y, s, kind);
-}
-
-static bool draw(Picture *p, const RunData *run, size_t window, const char *title)
+static bool draw(Picture *p, const Run *runs, int count, const char *title)
 {
     Bytes body = {0};
-    p->x = (Axis){run->first, run->last, 0, LEFT, WIDTH - RIGHT};
-    p->x.step = fmax(1, round_step(run->last - run->first, 8));
-    p->y = TOP + 16;
-    TRY(draw_text(&p->svg, LEFT, 32, "title", "start", title));
-    TRY(draw_loss(p, run, window));
-    TRY(run->exact.count == 0 || draw_exact(p, run));
-    TRY(!run->reinforced || (draw_levels(p, run) && (run->verdict[0].count == 0 || draw_verdicts(p, run)) &&
-                             draw_small(p, &run->length, "response length, tokens", "line train", 90) &&
-                             draw_small(p, &run->entropy, "entropy, nats a token", "line norm", 90)));
-    TRY(run->norm.count == 0 || draw_small(p, &run->norm, "gradient norm", "thin norm", 100));
-    TRY(run->rate.count == 0 || draw_small(p, &run->rate, "learning rate", "line rate", 80));
-    double bottom = p->y - GAP, height = bottom + BOTTOM;
+    p->x = (Axis){runs->first, runs->last, 0, LEFT, WIDTH - RIGHT};
+    for (int i = 1; i < count; i++) {
+        p->x.low = fmin(p->x.low, runs[i].first);
+        p->x.high = fmax(p->x.high, runs[i].last);
+    }
+    p->x.step = fmax(1, round_step(p->x.high - p->x.low, 8));
+    TRY(draw_text(&p->svg, LEFT, 32, "title", "start", title) && draw_names(p, runs, count));
+    for (size_t i = 0; i < sizeof panels / sizeof panels[0]; i++) {
+        Panel panel = panels[i];
+        if (panel.many && count > 1) { // each figure in a panel of its own
+            panel.count = 1;
+            panel.height = 64;
+        }
+        for (; panel.first < panels[i].first + panels[i].count; panel.first += (Figure)panel.count)
+            TRY(draw_panel(p, runs, count, &panel));
+    }
+    double bottom = p->top - GAP, height = bottom + BOTTOM;
     TRY(draw_step_labels(p, bottom));
     bool ok = bytes_printf(&body,
                            "%sviewBox=\"0 0 %d %.0f\" width=\"%d\" height=\"%.0f\">\n"
@@ -473,15 +475,31 @@ static bool draw(Picture *p, const RunData *run, size_t window, const char *titl
     return ok;
 }
 
-static bool plot(const char *log, const char *out, const char *title)
+// Where the picture was forgotten, the last path is a run's: nobody is told to remove that.
+static bool may_be_drawn(const char *out)
 {
-    RunData run = {.first = HUGE_VAL, .last = -HUGE_VAL};
+    PathKind kind;
+    const char *slash = strrchr(out, '/');
+    bool log = strcmp(slash != NULL ? slash + 1 : out, "log.jsonl") == 0;
+    TRY(path_kind(&kind, out));
+    if (kind == PATH_FOLDER || (kind == PATH_FILE && log))
+        return fail("%s: is a %s; behind the runs, name the picture to write: OUT.svg", out, log ? "log" : "folder");
+    return file_may_be_replaced(out, beginning) || fail_in("the picture to write, which is the last path");
+}
+
+static bool plot(Run *runs, int count, const char *out, const char *title)
+{
+    char several[32];
     Picture picture = {0};
-    size_t window = 1;
-    bool ok = file_may_be_replaced(out, beginning) && read_log(&run, log) && smooth_loss(&run, &window) &&
-              draw(&picture, &run, window, title) && parents_make(out) &&
-              file_write_atomic(out, picture.svg.data, picture.svg.size);
-    free_run(&run);
+    snprintf(several, sizeof several, "%d runs", count);
+    bool ok = open_runs(runs, count, out) && may_be_drawn(out) &&
+              draw(&picture, runs, count,
+                   title != NULL ? title
+                   : count > 1   ? several
+                                 : runs->path) &&
+              parents_make(out) && file_write_atomic(out, picture.svg.data, picture.svg.size);
+    for (int i = 0; i < count; i++)
+        free_run(&runs[i]);
     bytes_free(&picture.svg);
     return ok;
 }
@@ -489,8 +507,9 @@ static bool plot(const char *log, const char *out, const char *title)
 int main(int argc, char **argv)
 {
     program_start();
-    const char *paths[2] = {NULL, NULL}, *title = NULL;
+    const char *paths[RUNS + 1] = {NULL}, *title = NULL;
     int count = 0;
+    bool understood = true;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
             fputs(help, stdout);
@@ -498,12 +517,16 @@ int main(int argc, char **argv)
         }
         if (strcmp(argv[i], "--title") == 0 && i + 1 < argc)
             title = argv[++i];
-        else if (argv[i][0] != '-' && count < 2)
-            paths[count++] = argv[i];
+        else if (argv[i][0] != '-')
+            paths[smaller(count++, RUNS)] = argv[i];
         else
-            count = 3; // not understood
+            understood = false;
     }
-    if (count != 2) {
+    if (understood && count > RUNS + 1) {
+        fprintf(stderr, "plot: %d runs; colours tell %d apart, draw fewer\n", count - 1, RUNS);
+        return 2;
+    }
+    if (!understood || count < 2) {
         fputs(help, stderr);
         return 2;
     }
@@ -511,7 +534,10 @@ int main(int argc, char **argv)
         fputs("plot: --title is not valid UTF-8\n", stderr);
         return 2;
     }
-    if (plot(paths[0], paths[1], title != NULL ? title : paths[0]))
+    Run runs[RUNS] = {0};
+    for (int i = 0; i < count - 1; i++)
+        runs[i] = (Run){.path = paths[i], .first = HUGE_VAL, .last = -HUGE_VAL};
+    if (plot(runs, count - 1, paths[count - 1], title))
         return 0;
     fprintf(stderr, "plot: %s\n", error_text());
     return 1;
