@@ -321,7 +321,7 @@ static bool draw_key(Picture *p, const char *kind, const char *name, const Serie
     if (last != NULL)
         last_text(number, last, percent);
     snprintf(text, sizeof text, last == NULL ? "%s" : percent ? "%s %s" : "%s, last %s", name, number);
-    TRY(draw_straight(&p->svg, kind, p->key, p->y.to - 14, p->key + 18, p->y.to - 14));
+    TRY(draw_straight(&p->svg, kind, p->key, p->y.to - 14.5, p->key + 18, p->y.to - 14.5));
     TRY(draw_text(&p->svg, p->key + 24, p->y.to - 10, "muted", "start", text));
     p->key += 24 + 6.4 * (double)strlen(text) + 16;
     return true;
