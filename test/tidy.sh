@@ -45,6 +45,9 @@ while read -r file; do
     case $(head -c 2 "$file") in //) ;; *) complain "$file: opens with no // comment that says what it is for" ;; esac
 done <"$work/sources"
 grep -nE '^[^/]*(__restrict__|__ldg|ld\.global\.nc)' kernels/cuda/* | sed -E 's,^([^:]*:[0-9]+):.*,\1: by __restrict__ or __ldg or ld.global.nc; may be read before the wait for kernels in front (kernels/cuda/device.cuh),' | complain_each || true
+for file in test/crash/*.sh test/*.sh test/*/*.sh; do
+    [ -x "$file" ] || complain "$file: cannot be started: chmod +x"
+done
 grep -vE '\.mk$|Makefile$' "$work/scripts" | while read -r file; do
     case $(head -c 2 "$file") in '#!') ;; *) [ ! -x "$file" ] || complain "$file: can be started, and opens without #!" ;; esac
 done
