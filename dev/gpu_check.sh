@@ -207,6 +207,7 @@ part_benchmarks() {
     clocks_begin kernels-alone
     job benchmarks kernels 75 "${ours[@]}" "${bench[@]}" --json "$folder/bench.jsonl"
     clocks_end
+    job benchmarks "kernels in a graph" 30 "${ours[@]}" "${bench[@]}" --in-graph --model 4B --json "$folder/bench-graph.jsonl"
     job benchmarks "head over our own products" 20 "${ours[@]}" DEREASON_MATMUL=own "${bench[@]}" --only head_ \
         --model 4B --json "$folder/bench-own.jsonl"
     job benchmarks "kernels, PyTorch" 60 "$python" lab/bench/peers.py --device $torch_device --models $models \

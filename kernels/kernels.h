@@ -129,7 +129,7 @@ typedef struct Kernels {
 const Kernels *kernels_open(const char *device, int threads);
 
 // Whose attention batches without pages have, from the next kernels_open or kernels_for_plan on. cuDNN's is a GPU's in
-// bf16, opened at run time (kernels/cuda/cudnn.h); it is not exact, and knows no context_rows.
+// bf16, opened at run time (kernels/cuda/cudnn.h); it is not exact, and does not support context_rows.
 #define ATTENTION_MAKERS "own|cudnn"
 typedef enum AttentionMaker { ATTENTION_OWN, ATTENTION_CUDNN } AttentionMaker;
 void kernels_take_attention(AttentionMaker whose);

@@ -102,7 +102,7 @@ bool policy_open(Policy *p, const PolicySetup *o)
                        "--shard weights: every rank samples with whole weights; give --shard state, or less "
                        "memory to the rest (--moments bf16, --recompute layer, --cache)");
     if (o->policy->attention.place == ATTENTION_CUDNN && o->policy->share_prompts)
-        return fail_as(ERROR_USAGE, "--attention cudnn: cuDNN knows no prompt that responses share; give "
+        return fail_as(ERROR_USAGE, "--attention cudnn: cuDNN does not support prompts that responses share; give "
                                     "--no-share-prompts, too, or --attention own");
     TRY(choose_memory(&p->fit, o, &session, second_model));
     if (second_model && !o->machine->plan)

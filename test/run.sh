@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the built tests, two more at once than there are cores, and ends in the names of what failed and one line: N passed, N failed. `short` is what make test runs;
-# `long` adds what takes longer; `simt` is the part of `short` that runs the CUDA kernels on the CPU.
+# Runs the built tests, two more at once than there are cores, and ends in the names of what failed and one line: N passed, N failed.
+# `short` is what make test runs; `long` adds what takes longer; `simt` is the part of `short` that runs the CUDA kernels on the CPU.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1 UBSAN_OPTIONS=print_stacktrace=1 DEREASON_TEST="$1"
@@ -77,6 +77,7 @@ simt() {
         [ "$1" != long ] || run "build/simt/asan/$name"
     done
     run build/simt/race/kernel_bench --smoke
+    run build/simt/race/kernel_bench --smoke --in-graph
     run env SIMT_MMA=exact build/simt/race/chain_check --smoke
     run build/simt/race/ladder/ladder
     run dev/check_ptxas.sh --built

@@ -5,8 +5,8 @@
 //
 // Batches are ragged, and a plan takes a second to make. So a plan is for up to so many sequences of up to so many
 // tokens, both rounded up to a power of two, and for tokens rounded up by a quarter of one at most; sequences that
-// there are not have length 0 and stand behind the last (NVIDIA's Transformer Engine pads its batches so, too). A
-// training run has some dozen plans. No card has run this yet: lab/NOTES.md, 2026-11-30.
+// there are not have length 0 and stand behind the last (NVIDIA's Transformer Engine pads its batches so, too). No card
+// has run this yet: lab/NOTES.md, 2026-11-30.
 #include "kernels/cuda/cudnn.h"
 #include "kernels/cuda/device.cuh"
 #include "kernels/cuda/element.cuh"
@@ -60,9 +60,8 @@ static char *take_room(const Attention *a, size_t bytes)
 // An operation cannot fail: what it was refused is kept, nothing more is asked, and the next download fails with it.
 static void attend(Stream *s, const AttentionShape &shape, AttentionCall *call, const Attention *a)
 {
-    static bool is_over;
     const int64_t S = shape.sequences;
-    if (is_over)
+    if (device_refused(false))
         return;
     const AttentionPlan *plan = cudnn_plan(&shape);
     size_t works = plan == NULL ? 0 : cudnn_aligned(plan->workspace);
@@ -76,8 +75,7 @@ static void attend(Stream *s, const AttentionShape &shape, AttentionCall *call, 
         call->workspace = room;
         launch(s, ceil_divide(S + 1, THREADS), THREADS, 0, layout_kernel, layout);
     }
-    is_over = room == NULL || !cudnn_run(s, plan, call);
-    if (is_over)
+    if (room == NULL || !cudnn_run(s, plan, call))
         device_refuse(error_text());
 }
 

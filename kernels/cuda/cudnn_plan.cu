@@ -361,7 +361,7 @@ static void forget(AttentionPlan *p)
     *p = AttentionPlan{};
 }
 
-enum { PLANS = 256 }; // more than a run has; in the order in which they were made, and the oldest makes room
+enum { PLANS = 256 }; // that are kept, in the order in which they were made; the oldest makes room
 
 static AttentionPlan plans[PLANS];
 static int64_t plans_made;

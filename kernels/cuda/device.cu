@@ -27,6 +27,16 @@ void device_refuse(const char *why)
     refused = true;
 }
 
+bool device_refused(bool forget)
+{
+    bool so = refused;
+    if (so && forget) {
+        first_error[0] = 0;
+        refused = false;
+    }
+    return so;
+}
+
 static bool healthy(void)
 {
     device_check(cudaGetLastError(), "a kernel");

@@ -13,8 +13,10 @@
 
 // Remembers the first thing that went wrong on the device; the next download or synchronize fails with it.
 void device_check(cudaError_t result, const char *what);
-// Likewise, of what a library would not do: the device is well, and the message is this.
+// Likewise, of what a library would not do: the device is well, and the message is this. device_refused: whether that
+// was so; forget: and it is over, for a benchmark, to which it says that there is no peer.
 void device_refuse(const char *why);
+bool device_refused(bool forget);
 
 // What a Stream of NULL means: one of our own, which can be captured into a graph. The runtime's default stream cannot.
 cudaStream_t device_stream(void);

@@ -10,6 +10,7 @@
 using namespace PRECISION;
 
 extern "C" const Kernels *kernels_cuda_cudnn(const Kernels *own); // kernels/cuda/attention_cudnn.cu
+bool device_refused(bool forget);                                 // kernels/cuda/device.cuh
 
 enum { PLAIN_REPEATS = 5, LIBRARY_REPEATS = 21 };
 
@@ -388,7 +389,7 @@ static void add_attention(const Maker &m, int64_t documents, int64_t length)
         if (const Kernels *cudnn = by_cudnn(k))
             it.peers.push_back({"cudnn", LIBRARY_REPEATS, [=] {
                                     cudnn->attention_forward(NULL, x.out, x.logsumexp, x.q, x.k, x.v, &x.who);
-                                    return true;
+                                    return !device_refused(true);
                                 }});
         if (plain)
             it.peers.push_back(
@@ -412,7 +413,7 @@ static void add_attention(const Maker &m, int64_t documents, int64_t length)
             it.peers.push_back({"cudnn", LIBRARY_REPEATS, [=] {
                                     cudnn->attention_backward(NULL, dq, dk, dv, delta, dout, x.q, x.k, x.v, x.out,
                                                               x.logsumexp, &x.who);
-                                    return true;
+                                    return !device_refused(true);
                                 }});
         return it;
     });

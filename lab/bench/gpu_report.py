@@ -43,9 +43,11 @@ def read_text(path):
 def merge_kernels(folder):
     lines = read_lines(f"{folder}/bench.jsonl") + [k for k in read_lines(f"{folder}/bench-own.jsonl") if "kernel" in k]
     peers = [p for p in read_lines(f"{folder}/peers.jsonl") if "peer_us" in p]
+    graphs = {(g["graph_kernel"], g["model"], g["shape"]): g for g in read_lines(f"{folder}/bench-graph.jsonl") if "graph_kernel" in g}
     for k in lines:
         if "kernel" not in k:
             continue
+        k.update(graphs.get((k["kernel"], k["model"], k["shape"]), {}))
         for p in peers:
             if all(p[key] == k[key] for key in ("kernel", "model", "shape")):
                 k["peers"][p["peer"]] = p["peer_us"]

@@ -6,7 +6,8 @@
 // One JSON line a kernel goes to --json: kernel, model, shape, us (median), spread (distance of the quartiles over it),
 // gbps, tflops, limit (memory or product), share, bytes, flops, repeats, finite, products (who makes those inside the
 // head: DEREASON_MATMUL); peer, peer_us and ratio (peer over us: above 1 we are faster) of the fastest peer, and peers,
-// all of them. The first line is the machine. lab/bench/peers.py measures PyTorch's side.
+// all of them. The first line is the machine. lab/bench/peers.py measures PyTorch's side. With --in-graph, instead, of
+// kernels that only move memory: graph_kernel, model, shape, graph_us, graph_share.
 #include "lab/bench/bench.h"
 #include "kernels/cuda/operations.h"
 #include <cmath>
@@ -20,7 +21,7 @@ extern "C" const Kernels *kernels_cuda_open(void);
 struct BenchOptions {
     std::string model = "all", only;
     int repeats = 21;
-    bool plain = true, smoke = false, list = false;
+    bool plain = true, smoke = false, list = false, in_graph = false;
     double copy = 0, product = 0; // what another program measured on this machine, bytes and operations a second
     FILE *json = NULL;
 };
@@ -140,9 +141,7 @@ static const PeerTime *fastest(const std::vector<PeerTime> &peers)
     return best;
 }
 
-// in_graph: microseconds of one launch in a graph, NAN where it was not timed
-static void print_line(const Bench *b, const Case &c, const Timing &t, double in_graph, bool finite,
-                       const std::vector<PeerTime> &peers)
+static void print_line(const Bench *b, const Case &c, const Timing &t, bool finite, const std::vector<PeerTime> &peers)
 {
     double by_memory = c.bytes / b->ceilings.copy, by_product = c.flops / b->ceilings.product;
     double share = std::fmax(by_memory, by_product) * 1e6 / t.microseconds;
@@ -151,8 +150,6 @@ static void print_line(const Bench *b, const Case &c, const Timing &t, double in
     printf("%-25s %-5s %-46s %10.1f us  %7.0f GB/s  %6.1f TFLOP/s  %5.1f%% of %-7s%s", c.kernel.c_str(),
            c.model.c_str(), c.shape.c_str(), t.microseconds, gbps, tflops, 100 * share, limit,
            finite ? "" : "  NOT A NUMBER");
-    if (in_graph > 0)
-        printf("  in a graph %.1f us, %.1f%%", in_graph, 100 * by_memory * 1e6 / in_graph);
     for (const PeerTime &p : peers)
         printf("  %s %.1f us (%.2f)", p.name.c_str(), p.microseconds, p.microseconds / t.microseconds);
     printf("\n");
@@ -169,8 +166,6 @@ static void print_line(const Bench *b, const Case &c, const Timing &t, double in
     if (const PeerTime *p = fastest(peers))
         fprintf(f, "\"peer\": \"%s\", \"peer_us\": %.3f, \"ratio\": %.4f, ", p->name.c_str(), p->microseconds,
                 p->microseconds / t.microseconds);
-    if (in_graph > 0)
-        fprintf(f, "\"graph_us\": %.3f, \"graph_share\": %.4f, ", in_graph, by_memory * 1e6 / in_graph);
     fprintf(f, "\"peers\": {");
     for (size_t i = 0; i < peers.size(); i++)
         fprintf(f, "%s\"%s\": %.3f", i ? ", " : "", peers[i].name.c_str(), peers[i].microseconds);
@@ -182,12 +177,30 @@ static void measure(Bench *b, const Case &c)
 {
     Work work = c.prepare(b->memory);
     Timing t = b->timer.measure(work.run, b->options.repeats);
-    double in_graph = c.flops == 0 ? b->timer.in_graph(work.run, b->options.smoke ? 1 : 10) : NAN; // memory alone
     bool finite = result_is_finite(b->kernels, work);
     b->bad += !finite;
-    print_line(b, c, t, in_graph, finite, time_peers(b, work));
+    print_line(b, c, t, finite, time_peers(b, work));
     fflush(stdout);
     b->memory.release();
+}
+
+// A kernel that only moves memory, as one launch among many of a graph
+static void measure_in_graph(Bench *b, const Case &c)
+{
+    Work work = c.prepare(b->memory);
+    double us = b->timer.in_graph(work.run, b->options.repeats);
+    b->memory.release();
+    double share = c.bytes / b->ceilings.copy * 1e6 / us;
+    printf("%-25s %-5s %-46s %10.1f us in a graph  %5.1f%% of memory\n", c.kernel.c_str(), c.model.c_str(),
+           c.shape.c_str(), us, 100 * share);
+    fflush(stdout);
+    if (b->options.json == NULL || !std::isfinite(share))
+        return;
+    fprintf(b->options.json,
+            "{\"graph_kernel\": \"%s\", \"model\": \"%s\", \"shape\": \"%s\", \"graph_us\": %.3f, "
+            "\"graph_share\": %.4f}\n",
+            c.kernel.c_str(), c.model.c_str(), c.shape.c_str(), us, share);
+    fflush(b->options.json);
 }
 
 // ---- all of them
@@ -238,7 +251,10 @@ static int run(const BenchOptions &o)
     Bench b = {o, kernels, Memory(kernels), Timer(kernels, o.smoke), {}, "", 0};
     measure_ceilings(&b);
     for (const Case &c : all_cases(o, kernels))
-        measure(&b, c);
+        if (!o.in_graph)
+            measure(&b, c);
+        else if (c.flops == 0)
+            measure_in_graph(&b, c);
     if (b.bad > 0)
         fprintf(stderr, "kernel_bench: %d kernels left something that is no number\n", b.bad);
     return b.bad > 0;
@@ -249,8 +265,9 @@ static int usage(void)
     fprintf(
         stderr,
         "usage: kernel_bench [--model 4B|0.6B|8B|all] [--only TEXT] [--repeats N] [--json FILE] [--no-plain] [--list] "
-        "[--smoke]\n                    [--ceilings GB/s TFLOP/s]\n"
+        "[--smoke]\n                    [--in-graph] [--ceilings GB/s TFLOP/s]\n"
         "  --only      kernels whose name or shape has TEXT in it\n"
+        "  --in-graph  kernels that only move memory, each as one launch among many of a graph\n"
         "  --ceilings  measured elsewhere on this machine; taken where they are higher than those measured here\n"
         "  --list      the cases with their bytes and operations; needs no GPU\n"
         "  --smoke     tiny shapes, the host's clock, once: does every case run?\n");
@@ -275,6 +292,8 @@ static bool read_options(BenchOptions *o, int count, char **arguments)
             o->plain = false;
         else if (a == "--list")
             o->list = true;
+        else if (a == "--in-graph")
+            o->in_graph = true;
         else if (a == "--smoke")
             o->smoke = true, o->repeats = 1;
         else

@@ -51,6 +51,20 @@ hard_problems() {
         --sequences 6 --pass-tokens 64 --threads 1 --device cpu --export-dtype fp32)
 }
 
+# VOCABULARY TIED ROWS: a model as small as the CUDA kernels take in $work/config.json, and rows of ids for it in $work/rows.jsonl.
+cuda_model() {
+    cat >"$work/config.json" <<END
+{"architectures": ["Qwen3ForCausalLM"], "model_type": "qwen3", "hidden_size": 64, "num_hidden_layers": 2,
+ "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 64, "intermediate_size": 96, "vocab_size": $1,
+ "max_position_embeddings": 512, "rope_theta": 10000.0, "rms_norm_eps": 1e-6, "hidden_act": "silu",
+ "tie_word_embeddings": $2, "initializer_range": 0.1}
+END
+    awk -v rows="$3" 'BEGIN { for (line = 1; line <= rows; line++) {
+        printf "{\"ids\": [%d", line
+        for (i = 1; i < 9 + line * 7 % 30; i++) printf ", %d", (i * 3 + line * 5) % 300
+        print "]}" } }' >"$work/rows.jsonl"
+}
+
 # OUT, then more options: what it says is in $work/stdout and $work/stderr, its exit status is the function's.
 train() {
     local out=$1

@@ -4,16 +4,7 @@
 # give there is one line.
 . "$(dirname "$0")/common.bash"
 
-cat >"$work/config.json" <<END
-{"architectures": ["Qwen3ForCausalLM"], "model_type": "qwen3", "hidden_size": 64, "num_hidden_layers": 2,
- "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 64, "intermediate_size": 96, "vocab_size": 1152,
- "max_position_embeddings": 512, "rope_theta": 10000.0, "rms_norm_eps": 1e-6, "hidden_act": "silu",
- "tie_word_embeddings": true, "initializer_range": 0.1, "eos_token_id": 1130}
-END
-awk 'BEGIN { for (line = 1; line <= 8; line++) {
-    printf "{\"ids\": [%d", line
-    for (i = 1; i < 9 + line * 7 % 30; i++) printf ", %d", (i * 3 + line * 5) % 300
-    print "]}" } }' >"$work/rows.jsonl"
+cuda_model 1152 true 8
 recipe=(--init "$work/config.json" --data "$work/rows.jsonl" --steps 2 --global-batch 4 --slots 1 --micro-batch-tokens 128 --lr 1e-3)
 
 on_simt() { build/simt/race/train_sft "${recipe[@]}" --device cuda "$@" >"$work/stdout" 2>"$work/stderr"; }
@@ -68,13 +59,17 @@ what_it_lacks_is_said() {
     CUDNN_STANDIN_ENGINES=0 wants 1 on_simt --out "$work/none" --attention cudnn
     refused "cuDNN 9.28.1: there is no forward pass on this card"
     says "or give --attention own"
+    CUDNN_STANDIN_PLANS=2 wants 1 on_simt --out "$work/begun" --attention cudnn # of the look before a run begins
+    says "cuDNN 9.28.1: there is no forward pass on this card for up to "
+    says "no more plans (2)); nothing computed since is kept, and the last checkpoint stands"
+    ! grep -q 'the GPU reported' "$work/stderr" || failed "a library's refusal is called the GPU's"
     DEREASON_CUDA=fp32 wants 2 on_simt --out "$work/none" --attention cudnn
     refused "cuDNN's attention is for bf16"
     wants 2 ./train_sft "${recipe[@]}" --out "$work/none" --device cpu --attention cudnn >"$work/stdout" 2>"$work/stderr"
     refused "cuDNN computes on GPUs alone"
     wants 2 build/asan/train_sft "${recipe[@]}" --out "$work/none" --attention cudnn >"$work/stdout" 2>"$work/stderr"
     refused "cuDNN computes on GPUs alone"
-    proved "an old version, a card that it has nothing for, fp32, the CPU, a build without CUDA: one line each"
+    proved "an old version, a card that it has nothing for, a shape that it has nothing for in the middle of a run, fp32, the CPU, a build without CUDA: one line each"
 }
 
 # The sampler's attention is ours, so that log-probabilities are near each other and no longer the same.
@@ -89,6 +84,14 @@ it_reinforces_without_the_check_of_ratios() {
     wants 0 build/simt/race/train_rl "${rules[@]}" --out "$work/rl" --no-share-prompts >"$work/stdout" 2>"$work/stderr"
     grep -q "^exact = false: " "$work/stdout" || failed "the log does not say that ratios are no longer exactly 1"
     proved "reinforcement learning with cuDNN's attention: shared prompts are refused, and no ratio has to be exactly 1"
+}
+
+a_benchmark_does_without_it() {
+    CUDNN_STANDIN_PLANS=2 wants 0 build/simt/race/kernel_bench --smoke --only attention_ --json "$work/bench.jsonl" >"$work/stdout" 2>"$work/stderr"
+    grep -q '"attention_backward"' "$work/bench.jsonl" && ! grep -q '"cudnn"' "$work/bench.jsonl" || failed "a peer that refuses: $(cat "$work/stdout")"
+    wants 0 build/simt/race/kernel_bench --smoke --only attention_ --json "$work/bench.jsonl" >"$work/stdout" 2>"$work/stderr"
+    [ "$(grep -c '"attention_[a-z]*ward".*"cudnn": ' "$work/bench.jsonl")" -ge 4 ] || failed "cuDNN is no peer: $(cat "$work/bench.jsonl")"
+    proved "kernel_bench has cuDNN beside our attention, and goes on where it refuses a shape"
 }
 
 # What the library itself says of our graphs, for an H100 that is not here: only where dev/setup.sh --cuda has brought it.
@@ -108,4 +111,5 @@ it_learns_what_ours_learns
 its_workspace_is_planned
 what_it_lacks_is_said
 it_reinforces_without_the_check_of_ratios
+a_benchmark_does_without_it
 the_library_takes_our_graphs "$([ "$mode" != long ] || echo --all)"

@@ -6,16 +6,7 @@
 . "$(dirname "$0")/common.bash"
 simt=build/simt/race/train_sft
 
-cat >"$work/config.json" <<END
-{"architectures": ["Qwen3ForCausalLM"], "model_type": "qwen3", "hidden_size": 64, "num_hidden_layers": 2,
- "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 64, "intermediate_size": 96, "vocab_size": 304,
- "max_position_embeddings": 512, "rope_theta": 10000.0, "rms_norm_eps": 1e-6, "hidden_act": "silu",
- "tie_word_embeddings": true, "initializer_range": 0.1}
-END
-awk 'BEGIN { for (line = 1; line <= 8; line++) {
-    printf "{\"ids\": [%d", line
-    for (i = 1; i < 9 + line * 7 % 30; i++) printf ", %d", (i * 3 + line * 5) % 300
-    print "]}" } }' >"$work/rows.jsonl"
+cuda_model 304 true 8
 recipe=(--init "$work/config.json" --data "$work/rows.jsonl" --steps 3 --global-batch 4 --slots 1 --micro-batch-tokens 128 --lr 1e-3)
 
 on_simt() { "$simt" "${recipe[@]}" --device cuda "$@" >"$work/stdout" 2>"$work/stderr"; }

@@ -6,16 +6,7 @@
 simt=build/simt/race/train_sft
 export SIMT_DEVICES=4 TMPDIR=$work OMP_WAIT_POLICY=passive
 
-cat >"$work/config.json" <<END
-{"architectures": ["Qwen3ForCausalLM"], "model_type": "qwen3", "hidden_size": 64, "num_hidden_layers": 2,
- "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 64, "intermediate_size": 96, "vocab_size": 304,
- "max_position_embeddings": 512, "rope_theta": 10000.0, "rms_norm_eps": 1e-6, "hidden_act": "silu",
- "tie_word_embeddings": false, "initializer_range": 0.1}
-END
-awk 'BEGIN { for (line = 1; line <= 12; line++) {
-    printf "{\"ids\": [%d", line
-    for (i = 1; i < 9 + line * 7 % 30; i++) printf ", %d", (i * 3 + line * 5) % 300
-    print "]}" } }' >"$work/rows.jsonl"
+cuda_model 304 false 12
 head -n 3 "$work/rows.jsonl" >"$work/heldout.jsonl"
 recipe=(--init "$work/config.json" --data "$work/rows.jsonl" --eval-data "$work/heldout.jsonl" --steps 3 --global-batch 6 --slots 2
     --micro-batch-tokens 64 --lr 1e-3 --save-every 1 --stuck-after 30)

@@ -13,6 +13,7 @@ looks=("390 dark")
 [ "$mode" = short ] || looks+=("1280 light" "1280 dark" "390 light" "320 light")
 
 coproc browser { node test/support/browser.js $chromium "$work/profile" 2>"$work/console"; }
+browsing=$browser_PID # bash forgets its own when it has ended
 page() { # COMMAND: its answer is in $answer
     echo "$*" >&"${browser[1]}"
     read -r answer <&"${browser[0]}" || failed "$looked: $(cat "$work/console")"
@@ -118,4 +119,4 @@ an_evaluation_is_read
 work_is_watched
 a_chat_is_held
 exec {browser[1]}>&-
-wait $browser_PID
+wait $browsing

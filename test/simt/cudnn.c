@@ -5,7 +5,7 @@
 // double precision, when the stream has come to it, with one rounding of each result.
 //
 // Environment: CUDNN_STANDIN_VERSION (default 92801), CUDNN_STANDIN_ENGINES (default 1; 0: there is none for this
-// card).
+// card), CUDNN_STANDIN_PLANS (how many plans it makes, and none after that; default: any number).
 #include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -440,7 +440,10 @@ int cudnnBackendSetAttribute(void *of, int name, int type, int64_t count, const 
 int cudnnBackendFinalize(void *finalized)
 {
     Descriptor *d = finalized;
+    const char *most = getenv("CUDNN_STANDIN_PLANS");
     int status = check(d);
+    if (d->kind == EXECUTION_PLAN && most != NULL && plans >= atoi(most))
+        status = refuse(NOT_SUPPORTED, "no more plans", plans);
     d->finalized = status == SUCCESS;
     plans += d->kind == EXECUTION_PLAN && d->finalized;
     return status;
