@@ -153,7 +153,7 @@ OPERATION(void, qk_norm_rope_backward,
 // fused multiply-adds; CUDA's bf16: groups of 16 in a tensor core); with add it is added, finished, to the old value.
 //   forward          y (T, N)  = x (T, K) · w (N, K)ᵀ           rows_fill with a bias, then add: + bias, rounded once
 //   backward_input   dx (T, K) = dy (T, N) · w (N, K)
-//   backward_weight  dw (N, K) += dy (T, N)ᵀ · x (T, K)         dw is fp32
+//   backward_weight  dw (N, K) = dy (T, N)ᵀ · x (T, K)          dw is fp32; without add as if it were added to zeros
 // room >= T: rows that dy and x have memory for. What lies behind the first T may be overwritten: a library of the
 // backend's may want whole multiples of 128 rows, the last of them zeros.
 // x, y, dx and dy may be columns of wider ones; w is dense. Weights that lie one behind the other, as q, k and v's do,
@@ -162,7 +162,8 @@ OPERATION(void, qk_norm_rope_backward,
 
 OPERATION(void, matmul_forward, (Stream *s, Tensor y, Tensor x, Tensor w, bool add), (s, y, x, w, add))
 OPERATION(void, matmul_backward_input, (Stream *s, Tensor dx, Tensor dy, Tensor w, bool add), (s, dx, dy, w, add))
-OPERATION(void, matmul_backward_weight, (Stream *s, float *dw, Tensor dy, Tensor x, int64_t room), (s, dw, dy, x, room))
+OPERATION(void, matmul_backward_weight, (Stream *s, float *dw, Tensor dy, Tensor x, int64_t room, bool add),
+          (s, dw, dy, x, room, add))
 
 // ---- KV pages (qk_norm_rope_forward writes them):  pages_copy makes page to[i] a copy of page from[i], in an array of
 // pages whose elements number page_elements(Hkv, D) each. pairs (count, 2) of from, to, on the device: no page is both,

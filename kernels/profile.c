@@ -109,10 +109,10 @@ static void matmul_backward_input(Stream *s, Tensor dx, Tensor dy, Tensor w, boo
     timed_matmul_backward_input(s, dx, dy, w, add);
 }
 
-static void matmul_backward_weight(Stream *s, float *dw, Tensor dy, Tensor x, int64_t room)
+static void matmul_backward_weight(Stream *s, float *dw, Tensor dy, Tensor x, int64_t room, bool add)
 {
-    product_is(x.rows, dy.columns, x.columns, true);
-    timed_matmul_backward_weight(s, dw, dy, x, room);
+    product_is(x.rows, dy.columns, x.columns, add);
+    timed_matmul_backward_weight(s, dw, dy, x, room, add);
 }
 
 static void matmul_swiglu_forward(Stream *s, Tensor y, Tensor gate_up, Tensor x, Tensor w, bool keep)

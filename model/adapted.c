@@ -79,11 +79,12 @@ void adapters_backward(const Model *m, const LayerActivations *l, int64_t layer,
     Tensor low = tensor(l->low[site], x.rows, s.a.rows), dlow = tensor(m->a.dlow, x.rows, s.a.rows);
     for (int i = 0; i < s.count; i++) {
         Tensor dy_of = columns_of(dy, s.of[i].from, s.of[i].to, k->activation_size);
-        k->matmul_backward_weight(NULL, gradient_at(m, s.of[i].b, layer), dy_of, share_of(m, low, i), room);
+        k->matmul_backward_weight(NULL, gradient_at(m, s.of[i].b, layer), dy_of, share_of(m, low, i), room,
+                                  !m->unwritten);
         k->matmul_backward_input(NULL, share_of(m, dlow, i), dy_of, weight_tensor(m, s.of[i].b), false);
     }
     scale(m, dlow);
-    k->matmul_backward_weight(NULL, gradient_at(m, s.of[0].a, layer), dlow, x, room);
+    k->matmul_backward_weight(NULL, gradient_at(m, s.of[0].a, layer), dlow, x, room, !m->unwritten);
     k->matmul_backward_input(NULL, dx, dlow, s.a, true);
 }
 

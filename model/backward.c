@@ -18,7 +18,7 @@ static void run_again(Model *m, const Ragged *batch, int64_t layer)
 static void weight_backward(const Model *m, float *gradient, Tensor dy, Tensor x)
 {
     if (gradient != NULL)
-        m->kernels->matmul_backward_weight(NULL, gradient, dy, x, m->limits.tokens);
+        m->kernels->matmul_backward_weight(NULL, gradient, dy, x, m->limits.tokens, !m->unwritten);
 }
 
 // From dstream (of the layer's output) to dmiddle (of the stream between its halves).
@@ -114,6 +114,14 @@ static bool layer_backward(Model *m, const Ragged *batch, int64_t layer)
     return gradient_ready(m, layer);
 }
 
+// What a micro-batch's head gave, all of it, to the step's gradients: of a first one it is there.
+static void add_head_gradient(Model *m)
+{
+    const Parameter *head = &m->parameters.list[m->parameters.head];
+    if (!m->unwritten)
+        m->kernels->accumulate(NULL, step_gradient_of_head(m), m->a.head_gradient, parameter_elements(head));
+}
+
 // From dhidden to dstream, through the final norm; and the gradients of unit L, that norm and an untied head.
 static bool outer_backward(Model *m, const Ragged *batch)
 {
@@ -127,8 +135,7 @@ static bool outer_backward(Model *m, const Ragged *batch)
                         own_tensor(m, own->final_norm), m->a.stream_rstd);
     release(m, L);
     if (!m->config.tied && !still)
-        k->accumulate(NULL, gradient_at(m, &own->list[own->head], L), m->a.head_gradient,
-                      parameter_elements(&own->list[own->head]));
+        add_head_gradient(m);
     return gradient_ready(m, L);
 }
 
@@ -136,10 +143,10 @@ static void embedding_gradient(Model *m, const Ragged *batch)
 {
     const Kernels *k = m->kernels;
     const Parameter *embedding = &m->parameters.list[m->parameters.embedding];
-    float *gradient = gradient_at(m, embedding, -1), *table = m->config.tied ? m->a.head_gradient : gradient;
+    float *table = m->config.tied ? head_gradient(m) : gradient_at(m, embedding, -1);
     k->embedding_backward(NULL, table, tensor(m->a.dstream, batch->tokens, m->config.width), m->a.ids, m->a.sort);
     if (m->config.tied)
-        k->accumulate(NULL, gradient, m->a.head_gradient, parameter_elements(embedding));
+        add_head_gradient(m);
 }
 
 bool model_backward(Model *m, const Ragged *batch)
@@ -151,5 +158,6 @@ bool model_backward(Model *m, const Ragged *batch)
         TRY(layer_backward(m, batch, layer));
     if (m->frozen.count == 0)
         embedding_gradient(m, batch);
+    m->unwritten = false;
     return gradient_ready(m, -1);
 }

@@ -59,10 +59,10 @@ bool model_logprobs(Model *m, const Ragged *batch, float temperature, int64_t n_
     return best == NULL || m->kernels->download(NULL, best, m->a.best, bytes);
 }
 
-// The head's gradient of a micro-batch begins at zero, if there is one.
+// The head's gradient of a micro-batch begins at zero, if there is one; a step's own do, too.
 static void clear_head_gradient(Model *m)
 {
-    if (m->a.head_gradient != NULL)
+    if (m->a.head_gradient != NULL && !m->unwritten)
         m->kernels->zero(NULL, m->a.head_gradient, (size_t)(m->config.vocabulary * m->config.width) * sizeof(float));
 }
 
@@ -83,7 +83,7 @@ static bool loss_and_gradients(Model *m, const Ragged *batch, double scale)
     k->upload(NULL, m->a.dlogprob, m->row_host, (size_t)N * sizeof(float));
     TRY(head_input(m, batch, m->config.vocabulary, &x));
     clear_head_gradient(m);
-    k->head_forward_backward(NULL, m->a.logprob, m->a.entropy, m->a.logsumexp, dx, m->a.head_gradient, x,
+    k->head_forward_backward(NULL, m->a.logprob, m->a.entropy, m->a.logsumexp, dx, head_gradient(m), x,
                              head_weight(m), m->a.targets, m->config.vocabulary, m->a.dlogprob, m->a.head_workspace);
     spread(m, batch, dx);
     return true;
@@ -111,7 +111,7 @@ static void head_gradients(Model *m, const Ragged *batch, float temperature, int
     int64_t N = batch->trained, C = m->config.width;
     Tensor x = tensor(m->a.head_input, N, C), dx = tensor(m->a.dhead_input, N, C);
     clear_head_gradient(m);
-    m->kernels->head_backward(NULL, dx, m->a.head_gradient, x, head_weight(m), m->a.targets, temperature, n_live,
+    m->kernels->head_backward(NULL, dx, head_gradient(m), x, head_weight(m), m->a.targets, temperature, n_live,
                               m->a.logsumexp, m->a.entropy, m->a.dlogprob, dentropy, m->a.head_workspace);
     spread(m, batch, dx);
 }

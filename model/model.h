@@ -106,6 +106,7 @@ typedef struct Model {
     void *own_weights; // (own) Division.weights: in the activation type; where that is fp32, master
     float *gradients;  // (elements) NULL without training; on several ranks (largest): of the unit at hand
     float *sums;       // (own) of the step's gradients: `gradients` itself on one rank
+    bool unwritten;    // no micro-batch of the step has written them yet, and products will not add to what is there
     // Of several ranks on devices, or NULL: (largest, none with Division.once) what the next unit's gradients are
     // written to while those of this one travel, and (ranks, largest_own) what has come from every rank.
     float *gradients_next, *gradients_received;

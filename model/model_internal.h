@@ -43,6 +43,17 @@ static inline float *gradient_at(const Model *m, const Parameter *p, int64_t lay
     return m->gradients + p->offset - (one_unit ? m->sharding.units[layer + 1].first : 0);
 }
 
+static inline float *step_gradient_of_head(const Model *m)
+{
+    return gradient_at(m, &m->parameters.list[m->parameters.head], m->config.tied ? -1 : m->config.layers);
+}
+
+// Where a micro-batch's head writes its gradient, a first one where the step's is; NULL: the head lies still
+static inline float *head_gradient(const Model *m)
+{
+    return m->unwritten && m->a.head_gradient != NULL ? step_gradient_of_head(m) : m->a.head_gradient;
+}
+
 // The master weights of a part; where weights are fp32 they are their own masters.
 static inline float *master_of(const Model *m, const ShardPart *part)
 {

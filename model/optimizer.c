@@ -2,14 +2,47 @@
 #include "model/model_internal.h"
 #include <math.h>
 
+static void clear(const Model *model, float *gradients, int64_t count)
+{
+    if (count > 0)
+        model->kernels->zero(NULL, gradients, (size_t)count * sizeof(float));
+}
+
+// All but the matrices of layers, which are the products' to write. On several ranks a buffer is a unit's after the
+// other's, and all of it begins at zero.
+static void clear_what_is_added_to(const Model *model)
+{
+    const Parameters *all = &model->parameters;
+    int64_t from = 0;
+    for (int64_t i = 0; i < all->count; i++) {
+        const Parameter *p = &all->list[i];
+        if (!p->matrix || i == all->embedding || i == all->head)
+            continue;
+        clear(model, model->gradients + from, p->offset - from);
+        from = p->offset + parameter_elements(p);
+    }
+    clear(model, model->gradients + from, all->elements - from);
+}
+
 bool gradients_clear(Model *model)
 {
     TRY(gradients_summed(model)); // also those of a step that was given up
-    model->kernels->zero(NULL, model->sums, (size_t)model->sharding.own * sizeof(float));
-    int64_t whole = model->sharding.once ? model->parameters.elements : model->sharding.largest;
-    if (model->sums != model->gradients)
-        model->kernels->zero(NULL, model->gradients, (size_t)whole * sizeof(float));
+    model->unwritten = model->sharding.size == 1;
+    if (model->unwritten) {
+        clear_what_is_added_to(model);
+        return true;
+    }
+    clear(model, model->sums, model->sharding.own);
+    clear(model, model->gradients, model->sharding.once ? model->parameters.elements : model->sharding.largest);
     return true;
+}
+
+// A step whose micro-batches had nothing to learn from
+static void write_nothing(Model *model)
+{
+    if (model->unwritten)
+        clear(model, model->gradients, model->parameters.elements);
+    model->unwritten = false;
 }
 
 // Squares are summed per block of SQUARES_BLOCK elements of each tensor, then block after block in double precision:
@@ -20,6 +53,7 @@ bool gradient_norm(Model *model, double *norm)
     phase_is("the gradient's norm", -1);
     TRY(model->hooks.share_gradients == NULL || model->hooks.share_gradients(model->hooks.context));
     TRY(gradients_summed(model));
+    write_nothing(model);
     for (int64_t i = 0; i < model->sharding.part_count; i++) {
         const ShardPart *part = &model->sharding.parts[i];
         model->kernels->square_sums(NULL, model->squares + part->block, model->sums + part->local, part->count);

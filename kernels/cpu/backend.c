@@ -30,9 +30,11 @@ static void cpu_matmul_backward_input(Stream *s, Tensor dx, Tensor dy, Tensor w,
     matmul_nn(dx, dy, w, add);
 }
 
-static void cpu_matmul_backward_weight(Stream *s, float *dw, Tensor dy, Tensor x, int64_t room)
+static void cpu_matmul_backward_weight(Stream *s, float *dw, Tensor dy, Tensor x, int64_t room, bool add)
 {
     assert(dy.rows == x.rows);
+    if (!add)
+        cpu_zero(s, dw, (size_t)(dy.columns * x.columns) * sizeof(float));
     matmul_tn(dense(dw, dy.columns, x.columns), dy, x, true);
 }
 

@@ -211,7 +211,7 @@ void matmul_backward_input(Stream *s, Tensor dx, Tensor dy, Tensor w, bool add)
     product(s, &p);
 }
 
-void matmul_backward_weight(Stream *s, float *dw, Tensor dy, Tensor x, int64_t room)
+void matmul_backward_weight(Stream *s, float *dw, Tensor dy, Tensor x, int64_t room, bool add)
 {
     assert(dy.rows == x.rows && room >= x.rows);
     Product p = {MATMUL_BACKWARD_WEIGHT,
@@ -225,7 +225,7 @@ void matmul_backward_weight(Stream *s, float *dw, Tensor dy, Tensor x, int64_t r
                  x.stride,
                  x.columns,
                  true,
-                 true,
+                 add,
                  room};
     product(s, &p);
 }

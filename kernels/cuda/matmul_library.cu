@@ -253,10 +253,11 @@ static void write_down()
     error_clear();
 }
 
-// p: asked with chains that end where the library's do
+// p: asked with chains that end where the library's do, and a weight's gradient added
 static Choice made_by(Stream *s, const Product *asked, Product *p)
 {
     *p = *asked;
+    p->add = asked->add || is_weight(asked);
     if (now.library == NULL || p->k <= 0 || !round_chains(p))
         return Choice{};
     Choice c = choice_of(s, asked, p);
@@ -277,6 +278,8 @@ bool product_library(Stream *s, const Product *asked)
     if (!c.theirs)
         return false;
     clear_behind(s, asked, p.k);
+    if (is_weight(asked) && !asked->add) // one kind of product to try, and never -0
+        device_zero(s, p.c, (size_t)(p.m * p.c_pitch) * sizeof(float));
     return now.library->run(s, &p, &c.algorithm);
 }
 

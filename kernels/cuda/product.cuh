@@ -31,7 +31,8 @@ __device__ inline void load_tile(element *tile, const element *x, int64_t pitch,
     }
 }
 
-__device__ inline void put(float *c, float x, bool add) { *c = add ? *c + x : x; }
+// A sum from zero: never -0, which a chain may end in
+__device__ inline void put(float *c, float x, bool add) { *c = (add ? *c : 0) + x; }
 #if PRECISION_BITS == 16
 __device__ inline void put(element *c, float x, bool add) { *c = rounded(add ? widen(*c) + x : x); }
 #endif

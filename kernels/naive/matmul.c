@@ -21,11 +21,11 @@ static void matmul_backward_input(Stream *s, Tensor dx, Tensor dy, Tensor w, boo
             put(&row_of(dx, t)[k], chain(row_of(dy, t), 1, row_of(w, 0) + k, w.stride, w.rows), add);
 }
 
-// dw (N, K) += dy (T, N)ᵀ · x (T, K): column n of dy against column k of x, over the tokens
-static void matmul_backward_weight(Stream *s, float *dw, Tensor dy, Tensor x, int64_t room)
+// dw (N, K) = dy (T, N)ᵀ · x (T, K): column n of dy against column k of x, over the tokens. Added to zero, -0 is +0.
+static void matmul_backward_weight(Stream *s, float *dw, Tensor dy, Tensor x, int64_t room, bool add)
 {
     assert(dy.rows == x.rows);
     for (int64_t n = 0; n < dy.columns; n++)
         for (int64_t k = 0; k < x.columns; k++)
-            dw[n * x.columns + k] += chain(row_of(dy, 0) + n, dy.stride, row_of(x, 0) + k, x.stride, x.rows);
+            put(&dw[n * x.columns + k], 0 + chain(row_of(dy, 0) + n, dy.stride, row_of(x, 0) + k, x.stride, x.rows), add);
 }

@@ -27,7 +27,8 @@ static struct {
 
 TIME(0, matmul_forward, (Stream * s, Tensor y, Tensor x, Tensor w, bool add), (s, y, x, w, add))
 TIME(1, matmul_backward_input, (Stream * s, Tensor dx, Tensor dy, Tensor w, bool add), (s, dx, dy, w, add))
-TIME(2, matmul_backward_weight, (Stream * s, float *dw, Tensor dy, Tensor x, int64_t room), (s, dw, dy, x, room))
+TIME(2, matmul_backward_weight, (Stream * s, float *dw, Tensor dy, Tensor x, int64_t room, bool add),
+     (s, dw, dy, x, room, add))
 TIME(3, attention_forward, (Stream * s, Tensor o, float *l, Tensor q, Tensor k, Tensor v, const Attention *a),
      (s, o, l, q, k, v, a))
 TIME(4, attention_backward,

@@ -373,11 +373,12 @@ Floats matmul_backward_input(const Kernels *k, const Matrix *before, const Matri
     return m.read(dx);
 }
 
-Floats matmul_backward_weight(const Kernels *k, const Floats &before, const Matrix &dy, const Matrix &x)
+Floats matmul_backward_weight(const Kernels *k, const Floats *before, const Matrix &dy, const Matrix &x)
 {
     Memory m(k);
-    float *dw = m.floats(before);
-    k->matmul_backward_weight(NULL, dw, wide(m, dy), wide(m, x), x.rows);
+    Floats nothing((size_t)(dy.columns * x.columns), NAN);
+    float *dw = m.floats(before != NULL ? *before : nothing);
+    k->matmul_backward_weight(NULL, dw, wide(m, dy), wide(m, x), x.rows, before != NULL);
     return m.read(dw, dy.columns * x.columns);
 }
 

@@ -103,7 +103,7 @@ NormGradients qk_norm_rope_backward(const Kernels *k, const Floats &before, cons
 std::vector<Floats> matmul_swiglu_forward(const Kernels *k, const Matrix &x, const Matrix &w, bool keep = true);
 Floats matmul_forward(const Kernels *k, const Matrix *before, const Matrix &x, const Matrix &w); // before: add to it
 Floats matmul_backward_input(const Kernels *k, const Matrix *before, const Matrix &dy, const Matrix &w);
-Floats matmul_backward_weight(const Kernels *k, const Floats &before, const Matrix &dy, const Matrix &x);
+Floats matmul_backward_weight(const Kernels *k, const Floats *before, const Matrix &dy, const Matrix &x);
 
 struct Heads {
     int64_t heads, kv_heads, width;

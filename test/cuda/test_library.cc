@@ -146,11 +146,11 @@ static Floats input(const Operands &o)
     return m.read(dx);
 }
 
-static Floats weight(const Operands &o)
+static Floats weight(const Operands &o, bool add = true)
 {
     Memory m(settings.cuda);
     float *dw = m.floats(o.dw);
-    settings.cuda->matmul_backward_weight(NULL, dw, m.elements(o.dy), m.elements(o.x), o.x.rows);
+    settings.cuda->matmul_backward_weight(NULL, dw, m.elements(o.dy), m.elements(o.x), o.x.rows, add);
     return m.read(dw, N * K);
 }
 
@@ -175,6 +175,7 @@ static void algorithms_that_disobey_make_no_product()
     Operands o = operands(256);
     close_library();
     std::vector<Floats> ours = {forward(o), input(o), weight(o)};
+    Floats written = weight(o, false);
     open_library({REFUSES, OTHER_ORDER, FAST}, "off");
     check_same("forward by the third algorithm", forward(o), ours[0]);
     must(last_by(FAST), "the first algorithm that obeys is used");
@@ -182,6 +183,7 @@ static void algorithms_that_disobey_make_no_product()
     must(last_by(FAST), "the first algorithm that obeys is used, backward");
     open_library({REFUSES, OTHER_ORDER, GOOD}, "off");
     check_same("backward_weight", weight(o), ours[2]);
+    check_same("backward_weight, written", weight(o, false), written);
     open_library({OTHER_ORDER}, "off");
     std::vector<Floats> none = {forward(o), input(o), weight(o)};
     for (size_t i = 0; i < ours.size(); i++)
@@ -265,7 +267,7 @@ static void a_weights_chains_end_in_zeros_where_there_is_room()
             float *dw = m.floats(o.dw);
             fake.result = dw;
             settings.cuda->matmul_backward_weight(NULL, dw, dense(device_dy.data, T, N), dense(device_x.data, T, K),
-                                                  room);
+                                                  room, true);
             check_same(text("backward_weight of %d rows with room for %d", (int)T, (int)room), m.read(dw, N * K), ours);
             must(room == 256 ? last_by(FAST) && fake.made.back().c == dw : fake.made.empty(),
                  "the library makes the product where there is room");
@@ -304,7 +306,7 @@ static void zeros_of_columns_of_a_wider_array_end_with_them()
     float *dw = m.floats(o.dw);
     fake.result = dw;
     columns.rows = T;
-    settings.cuda->matmul_backward_weight(NULL, dw, columns, dense(device_x.data, T, K), ROOM);
+    settings.cuda->matmul_backward_weight(NULL, dw, columns, dense(device_x.data, T, K), ROOM, true);
     check_same("backward_weight of columns", m.read(dw, N * K), ours);
     must(last_by(FAST), "the library makes the product");
     std::vector<uint16_t> behind((size_t)dy.columns);

@@ -95,10 +95,10 @@ static void backward_weight_is_fp32_and_within_the_rounding_of_its_sums()
             for (int64_t c = 0; c < s.K; c++)
                 dw.push_back(Approx((double)o.dw_before[(size_t)(n * s.K + c)]) +
                              chain(o.dy.x.data() + n, s.N, o.x.x.data() + c, s.K, s.T));
-        Floats got = matmul_backward_weight(settings.cuda, o.dw_before, o.dy, o.x);
+        Floats got = matmul_backward_weight(settings.cuda, &o.dw_before, o.dy, o.x);
         check_within(name("matmul_backward_weight", s), got, dw);
         check_oracle(name("matmul_backward_weight", s), got,
-                     matmul_backward_weight(settings.cpu, o.dw_before, o.dy, o.x));
+                     matmul_backward_weight(settings.cpu, &o.dw_before, o.dy, o.x));
     }
 }
 
@@ -131,8 +131,8 @@ static void fp32_has_the_bits_of_the_cpu()
         for (const Matrix *before : {(const Matrix *)NULL, (const Matrix *)&o.dx_before})
             check_same(name("matmul_backward_input", s), matmul_backward_input(settings.cuda, before, o.dy, o.w),
                        matmul_backward_input(settings.cpu, before, o.dy, o.w));
-        check_same(name("matmul_backward_weight", s), matmul_backward_weight(settings.cuda, o.dw_before, o.dy, o.x),
-                   matmul_backward_weight(settings.cpu, o.dw_before, o.dy, o.x));
+        check_same(name("matmul_backward_weight", s), matmul_backward_weight(settings.cuda, &o.dw_before, o.dy, o.x),
+                   matmul_backward_weight(settings.cpu, &o.dw_before, o.dy, o.x));
     }
 }
 
@@ -155,8 +155,8 @@ static void whole_numbers_are_multiplied_exactly()
                        matmul_backward_input(settings.cuda, old, dy, w),
                        rounded(s.T, s.K, matmul_backward_input(settings.cpu, old, dy, w)).x);
         check_same(name("matmul_backward_weight of whole numbers", s),
-                   matmul_backward_weight(settings.cuda, dw.x, dy, x),
-                   matmul_backward_weight(settings.cpu, dw.x, dy, x));
+                   matmul_backward_weight(settings.cuda, &dw.x, dy, x),
+                   matmul_backward_weight(settings.cpu, &dw.x, dy, x));
     }
 }
 
@@ -203,7 +203,7 @@ static void kernels_for_hopper_have_the_bits_of_the_others()
                                            matmul_forward(settings.cuda, &o.y_before, o.x, o.w),
                                            matmul_backward_input(settings.cuda, NULL, o.dy, o.w),
                                            matmul_backward_input(settings.cuda, &o.dx_before, o.dy, o.w),
-                                           matmul_backward_weight(settings.cuda, o.dw_before, o.dy, o.x)};
+                                           matmul_backward_weight(settings.cuda, &o.dw_before, o.dy, o.x)};
             };
             exact_tensor_cores(exact);
             std::vector<Floats> chosen = run();
@@ -220,10 +220,33 @@ static void no_tokens_leave_a_gradient_as_it_was()
 {
     Matrix nothing = {0, 24, {}}, none = {0, 40, {}}, w = random_matrix(24, 40, 1);
     Floats before = random_floats(24 * 40, 2);
-    check_same("matmul_backward_weight of no tokens", matmul_backward_weight(settings.cuda, before, nothing, none),
+    check_same("matmul_backward_weight of no tokens", matmul_backward_weight(settings.cuda, &before, nothing, none),
                before);
+    check_same("matmul_backward_weight of no tokens, written",
+               matmul_backward_weight(settings.cuda, NULL, nothing, none), Floats(before.size(), 0));
     check_same("matmul_forward of no tokens", matmul_forward(settings.cuda, NULL, none, w), Floats{});
     check_same("matmul_backward_input of no tokens", matmul_backward_input(settings.cuda, NULL, nothing, w), Floats{});
+}
+
+// Whatever was there; and where a chain's one product underflows to -0, it is +0, as if it were added to zeros.
+static void a_gradient_that_was_not_there_begins_at_zero()
+{
+    std::vector<Shape> all = shapes();
+    if (settings.bf16)
+        all.insert(all.end(), {{130, 264, 136}, {16, 520, 72}});
+    for (Shape s : all) {
+        Operands o = operands(s);
+        for (int64_t i = 0; i < s.T * s.K; i++)
+            o.x.x[(size_t)i] = i / s.K % 16 != 0 ? 0 : i % 3 == 0 ? 1e-30f : o.x.x[(size_t)i];
+        for (int64_t i = 0; i < s.T * s.N; i++)
+            o.dy.x[(size_t)i] = i % 2 == 0 ? -1e-30f : o.dy.x[(size_t)i];
+        Floats zeros((size_t)(s.N * s.K), 0), got = matmul_backward_weight(settings.cuda, NULL, o.dy, o.x);
+        check_same(name("matmul_backward_weight over what is there", s), got,
+                   matmul_backward_weight(settings.cuda, &zeros, o.dy, o.x));
+        for (float x : got)
+            if (x == 0 && signbit(x))
+                failed("%s: -0", name("matmul_backward_weight", s).c_str());
+    }
 }
 
 static Matrix columns_from(const Matrix &x, int64_t from, int64_t to)
@@ -246,15 +269,14 @@ static void weights_side_by_side_give_the_bits_of_each_alone()
     for (int64_t T : {3, 64, 150}) {
         Matrix x = random_matrix(T, K, 31), w = random_matrix(N, K, 32), dy = random_matrix(T, N, 33);
         Matrix y = {T, N, matmul_forward(settings.cuda, NULL, x, w)};
-        Matrix dw = {N, K, matmul_backward_weight(settings.cuda, Floats((size_t)(N * K), 0), dy, x)};
+        Matrix dw = {N, K, matmul_backward_weight(settings.cuda, NULL, dy, x)};
         for (int i = 0; i < 3; i++) {
             int64_t from = parts[i], to = parts[i + 1];
             check_same(text("forward, %d rows, weights from %d on", (int)T, (int)from), columns_from(y, from, to).x,
                        matmul_forward(settings.cuda, NULL, x, rows_from(w, from, to)));
             check_same(text("backward_weight, %d rows, weights from %d on", (int)T, (int)from),
                        rows_from(dw, from, to).x,
-                       matmul_backward_weight(settings.cuda, Floats((size_t)((to - from) * K), 0),
-                                              columns_from(dy, from, to), x));
+                       matmul_backward_weight(settings.cuda, NULL, columns_from(dy, from, to), x));
         }
     }
 }
@@ -285,6 +307,7 @@ const Tests matmul_tests = {
     {"matmul_backward_input_is_within_the_rounding_of_its_sums", backward_input_is_within_the_rounding_of_its_sums},
     {"matmul_backward_weight_is_fp32_and_within_the_rounding_of_its_sums",
      backward_weight_is_fp32_and_within_the_rounding_of_its_sums},
+    {"a_gradient_that_was_not_there_begins_at_zero", a_gradient_that_was_not_there_begins_at_zero},
     {"matmul_on_a_tensor_core_that_cuts_off_stays_within_the_bound",
      a_tensor_core_that_cuts_off_stays_within_the_bound},
     {"matmul_in_fp32_has_the_bits_of_the_cpu", fp32_has_the_bits_of_the_cpu},

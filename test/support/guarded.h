@@ -79,7 +79,8 @@ GUARDED(qk_norm_rope_backward,
         (s, dx, dv, dw, q, dy, x, v, w, r, c, i, p, a))
 GUARDED(matmul_forward, (Stream * s, Tensor y, Tensor x, Tensor w, bool add), (s, y, x, w, add))
 GUARDED(matmul_backward_input, (Stream * s, Tensor dx, Tensor dy, Tensor w, bool add), (s, dx, dy, w, add))
-GUARDED(matmul_backward_weight, (Stream * s, float *dw, Tensor dy, Tensor x, int64_t room), (s, dw, dy, x, room))
+GUARDED(matmul_backward_weight, (Stream * s, float *dw, Tensor dy, Tensor x, int64_t room, bool add),
+        (s, dw, dy, x, room, add))
 GUARDED(attention_forward, (Stream * s, Tensor o, float *l, Tensor q, Tensor k, Tensor v, const Attention *a),
         (s, o, l, q, k, v, a))
 GUARDED(attention_backward,

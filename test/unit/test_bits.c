@@ -255,7 +255,7 @@ static void a_row_does_not_depend_on_its_neighbours(void **state)
 static void do_matmul_backward_weight(const Kernels *k, float *out)
 {
     memset(out, 0, F * C * sizeof(float));
-    k->matmul_backward_weight(NULL, out, rows_of(in.f1, 0, ROWS, F), rows_of(in.c1, 0, ROWS, C), ROWS);
+    k->matmul_backward_weight(NULL, out, rows_of(in.f1, 0, ROWS, F), rows_of(in.c1, 0, ROWS, C), ROWS, true);
 }
 
 static void do_norm_weight(const Kernels *k, float *out)
@@ -521,13 +521,13 @@ static void weights_side_by_side_give_the_bits_of_each_alone(void **state)
         memset(gradient, 0, sizeof gradient);
         memset(gradient_alone, 0, sizeof gradient_alone);
         k->matmul_forward(NULL, y, x, dense(in.weights, N, C), false);
-        k->matmul_backward_weight(NULL, gradient, dy, x, T);
+        k->matmul_backward_weight(NULL, gradient, dy, x, T, true);
         for (int64_t part = 0, from = 0; part < PARTS; from += rows_of_part[part++]) {
             int64_t columns = rows_of_part[part];
             k->matmul_forward(NULL, dense(alone, T, columns), x, dense(in.weights + from * C, columns, C), false);
             same_columns(y, from, alone, columns);
             k->matmul_backward_weight(NULL, gradient_alone + from * C,
-                                      columns_of(dy, from, from + columns, sizeof(float)), x, T);
+                                      columns_of(dy, from, from + columns, sizeof(float)), x, T, true);
         }
         assert_memory_equal(gradient, gradient_alone, sizeof gradient);
     }

@@ -26,7 +26,7 @@ static void run(const Kernels *k, Form form, float *out, int64_t T, int64_t N, i
     else if (form == INPUT)
         k->matmul_backward_input(NULL, dense(out, T, K), dense(dy, T, N), dense(w, N, K), add);
     else
-        k->matmul_backward_weight(NULL, out, dense(dy, T, N), dense(x, T, K), T);
+        k->matmul_backward_weight(NULL, out, dense(dy, T, N), dense(x, T, K), T, add);
 }
 
 typedef struct Case {
@@ -95,10 +95,30 @@ static void nothing_to_sum_gives_zero(void **state)
     const Kernels *k = kernels_open("cpu", 2);
     float y[6] = {1, 2, 3, 4, 5, 6}, nothing[1] = {0}, dw[6] = {1, 2, 3, 4, 5, 6};
     k->matmul_forward(NULL, dense(y, 2, 3), dense(nothing, 2, 0), dense(nothing, 3, 0), false);
-    k->matmul_backward_weight(NULL, dw, dense(nothing, 0, 2), dense(nothing, 0, 3), 0);
+    k->matmul_backward_weight(NULL, dw, dense(nothing, 0, 2), dense(nothing, 0, 3), 0, true);
     for (int i = 0; i < 6; i++) {
         assert_true(y[i] == 0);
         assert_true(dw[i] == (float)(i + 1));
+    }
+    k->matmul_backward_weight(NULL, dw, dense(nothing, 0, 2), dense(nothing, 0, 3), 0, false);
+    for (int i = 0; i < 6; i++)
+        assert_true(dw[i] == 0);
+}
+
+// A chain that ends in -0, because its one product is too small to be told from it: what was added to zeros is +0.
+static void a_gradient_that_was_not_there_begins_at_zero(void **state)
+{
+    const char *const sets[] = {"avx512", "avx2", "plain", "naive"};
+    float tiny[1] = {1e-30f}, negative[1] = {-1e-30f};
+    for (size_t i = 0; i < sizeof sets / sizeof sets[0]; i++) {
+        const Kernels *k = backend(sets[i]);
+        if (k == NULL)
+            continue;
+        for (int add = 0; add < 2; add++) {
+            float dw[1] = {add ? 0 : NAN};
+            k->matmul_backward_weight(NULL, dw, dense(tiny, 1, 1), dense(negative, 1, 1), 1, add);
+            assert_true(dw[0] == 0 && !signbit(dw[0]));
+        }
     }
 }
 
@@ -107,6 +127,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_output_is_one_ascending_chain),
         cmocka_unit_test(nothing_to_sum_gives_zero),
+        cmocka_unit_test(a_gradient_that_was_not_there_begins_at_zero),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -373,6 +373,36 @@ static void hooks_see_every_layer_in_order_and_finished_gradients(void **state)
     }
 }
 
+// A first micro-batch writes its gradients: what it leaves is what adding them to zeros leaves, whatever was there.
+static void the_first_micro_batch_of_a_step_writes_over_what_is_there(void **state)
+{
+    Ragged empty = {0};
+    for (int kind = 0; kind < KINDS; kind++) {
+        Model added, written;
+        TinyBatch *first = packed(0, 3), *second = packed(3, DOCUMENTS);
+        LossSum sum = {.finite = true};
+        double norm;
+        open_kind(&added, kind, false); // its gradients are zeros
+        open_kind(&written, kind, false);
+        memset(written.gradients, 0xff, (size_t)written.parameters.elements * sizeof(float));
+        assert_ok(gradients_clear(&written));
+        assert_ok(model_forward(&written, &empty) && model_loss(&written, &empty, 1, &sum));
+        assert_ok(model_backward(&written, &empty)); // writes nothing, so that the next one is the first
+        run_step(&added, &first->ragged, 50);
+        run_step(&written, &first->ragged, 50);
+        same_gradients(&added, &written, "of a first micro-batch");
+        run_step(&added, &second->ragged, 50);
+        run_step(&written, &second->ragged, 50);
+        same_gradients(&added, &written, "of two micro-batches");
+        assert_ok(gradients_clear(&written) && gradient_norm(&written, &norm));
+        assert_true(norm == 0); // nothing was written at all
+        model_close(&added);
+        model_close(&written);
+        free(first);
+        free(second);
+    }
+}
+
 // ---- a profile (kernels/profile.h). From here on kernels_open gives the table that can be timed: this comes last.
 
 static Profile profile_of(Model *m, const TinyBatch *b)
@@ -504,6 +534,7 @@ int main(void)
         cmocka_unit_test(three_steps_are_the_same_with_other_kernels),
         cmocka_unit_test(gradients_agree_with_finite_differences),
         cmocka_unit_test(an_empty_micro_batch_adds_nothing),
+        cmocka_unit_test(the_first_micro_batch_of_a_step_writes_over_what_is_there),
         cmocka_unit_test(hooks_see_every_layer_in_order_and_finished_gradients),
         cmocka_unit_test(a_token_outside_the_vocabulary_is_refused),
         cmocka_unit_test(a_profile_counts_what_the_layers_ask_for_and_changes_no_bit),

@@ -137,7 +137,7 @@ static void products(Case *c)
     Tensor x = input_columns(c, T, K), w = input_tensor(c, N, K), dy = input_columns(c, T, N);
     c->k->matmul_forward(NULL, made_columns(c, T, N), x, w, add);
     c->k->matmul_backward_input(NULL, made_columns(c, T, K), dy, w, add);
-    c->k->matmul_backward_weight(NULL, made(c, N * K), dy, x, T);
+    c->k->matmul_backward_weight(NULL, made(c, N * K), dy, x, T, add);
     c->k->matmul_swiglu_forward(NULL, made_tensor(c, T, N), made_tensor(c, T, 2 * N), x, input_tensor(c, 2 * N, K),
                                 true);
 }
