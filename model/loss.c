@@ -72,21 +72,27 @@ static void spread(Model *m, const Ragged *batch, Tensor dx)
     m->kernels->rows_scatter(NULL, tensor(m->a.dhidden, batch->tokens, m->config.width), dx, m->a.rows);
 }
 
-// d loss / d log-probability is the same for all rows, and known before: the head makes its logits once.
-static bool loss_and_gradients(Model *m, const Ragged *batch, double scale)
+// Forward and back in one, from d loss / d log-probability of each row (and d loss / d entropy; dentropy may be NULL) to
+// log-probabilities, entropies and dhidden: the head makes its logits once.
+static bool head_both_ways(Model *m, const Ragged *batch, float temperature, int64_t n_live, const float *dentropy)
 {
-    int64_t N = batch->trained;
-    const Kernels *k = m->kernels;
-    Tensor x, dx = tensor(m->a.dhead_input, N, m->config.width);
-    for (int64_t n = 0; n < N; n++)
-        m->row_host[n] = (float)-scale;
-    k->upload(NULL, m->a.dlogprob, m->row_host, (size_t)N * sizeof(float));
-    TRY(head_input(m, batch, m->config.vocabulary, &x));
+    Tensor x, dx = tensor(m->a.dhead_input, batch->trained, m->config.width);
+    TRY(head_input(m, batch, n_live, &x));
     clear_head_gradient(m);
-    k->head_forward_backward(NULL, m->a.logprob, m->a.entropy, m->a.logsumexp, dx, head_gradient(m), x,
-                             head_weight(m), m->a.targets, m->config.vocabulary, m->a.dlogprob, m->a.head_workspace);
+    m->kernels->head_forward_backward(NULL, m->a.logprob, m->a.entropy, m->a.logsumexp, dx, head_gradient(m), x,
+                                      head_weight(m), m->a.targets, temperature, n_live, m->a.dlogprob, dentropy,
+                                      m->a.head_workspace);
     spread(m, batch, dx);
     return true;
+}
+
+// d loss / d log-probability is the same for all rows, and known before.
+static bool loss_and_gradients(Model *m, const Ragged *batch, double scale)
+{
+    for (int64_t n = 0; n < batch->trained; n++)
+        m->row_host[n] = (float)-scale;
+    m->kernels->upload(NULL, m->a.dlogprob, m->row_host, (size_t)batch->trained * sizeof(float));
+    return head_both_ways(m, batch, 1, m->config.vocabulary, NULL);
 }
 
 bool model_loss(Model *m, const Ragged *batch, double scale, LossSum *sum)
@@ -116,21 +122,52 @@ static void head_gradients(Model *m, const Ragged *batch, float temperature, int
     spread(m, batch, dx);
 }
 
+// In host memory, (N) each
+typedef struct HostRows {
+    float *logprob, *entropy, *dlogprob, *dentropy;
+} HostRows;
+
+static HostRows host_rows(const Model *m)
+{
+    int64_t stride = m->limits.rows;
+    return (HostRows){m->row_host, m->row_host + stride, m->row_host + 2 * stride, m->row_host + 3 * stride};
+}
+
+static bool results_of_rows(Model *m, const Ragged *batch, const HostRows *to)
+{
+    size_t bytes = (size_t)batch->trained * sizeof(float);
+    return m->kernels->download(NULL, to->logprob, m->a.logprob, bytes) &&
+           m->kernels->download(NULL, to->entropy, m->a.entropy, bytes);
+}
+
+// d loss / d entropy on the device; NULL: there is none
+static const float *send_derivatives(Model *m, const Ragged *batch, const HostRows *rows, bool of_entropy)
+{
+    size_t bytes = (size_t)batch->trained * sizeof(float);
+    m->kernels->upload(NULL, m->a.dlogprob, rows->dlogprob, bytes);
+    if (of_entropy)
+        m->kernels->upload(NULL, m->a.dentropy, rows->dentropy, bytes);
+    return of_entropy ? m->a.dentropy : NULL;
+}
+
+static bool known_gradients(Model *m, const Ragged *batch, const PolicyRows *rows)
+{
+    HostRows r = host_rows(m);
+    bool of_entropy = false;
+    TRY(rows->known(rows->context, r.dlogprob, r.dentropy, &of_entropy));
+    const float *dentropy = send_derivatives(m, batch, &r, of_entropy);
+    TRY(head_both_ways(m, batch, rows->temperature, rows->n_live, dentropy) && results_of_rows(m, batch, &r));
+    return rows->loss(rows->context, r.logprob, r.entropy, r.dlogprob, r.dentropy, &of_entropy);
+}
+
 static bool policy_gradients(Model *m, const Ragged *batch, const PolicyRows *rows)
 {
-    int64_t N = batch->trained, stride = m->limits.rows;
-    const Kernels *k = m->kernels;
-    size_t bytes = (size_t)N * sizeof(float);
-    float *logprob = m->row_host, *entropy = logprob + stride, *dlogprob = entropy + stride,
-          *dentropy = dlogprob + stride;
-    TRY(head_rows(m, batch, rows->temperature, rows->n_live));
-    TRY(k->download(NULL, logprob, m->a.logprob, bytes) && k->download(NULL, entropy, m->a.entropy, bytes));
+    HostRows r = host_rows(m);
     bool of_entropy = false;
-    TRY(rows->loss(rows->context, logprob, entropy, dlogprob, dentropy, &of_entropy));
-    k->upload(NULL, m->a.dlogprob, dlogprob, bytes);
-    if (of_entropy)
-        k->upload(NULL, m->a.dentropy, dentropy, bytes);
-    head_gradients(m, batch, rows->temperature, rows->n_live, of_entropy ? m->a.dentropy : NULL);
+    TRY(head_rows(m, batch, rows->temperature, rows->n_live) && results_of_rows(m, batch, &r));
+    TRY(rows->loss(rows->context, r.logprob, r.entropy, r.dlogprob, r.dentropy, &of_entropy));
+    const float *dentropy = send_derivatives(m, batch, &r, of_entropy);
+    head_gradients(m, batch, rows->temperature, rows->n_live, dentropy);
     return true;
 }
 
@@ -138,7 +175,8 @@ bool model_policy_loss(Model *m, const Ragged *batch, const PolicyRows *rows)
 {
     phase_is("the loss", -1);
     TRY(acquire(m, m->config.layers));
-    bool ok = batch->trained == 0 || policy_gradients(m, batch, rows);
+    bool ok = batch->trained == 0 ||
+              (rows->known != NULL ? known_gradients(m, batch, rows) : policy_gradients(m, batch, rows));
     release(m, m->config.layers);
     return ok;
 }

@@ -173,10 +173,14 @@ const float *model_loss_logprobs(const Model *model); // of the last model_loss,
 // memory, it fills in d loss / d logprob, and d loss / d entropy where it sets *of_entropy.
 typedef bool (*RowLoss)(void *context, const float *logprob, const float *entropy, float *dlogprob, float *dentropy,
                         bool *of_entropy);
+// What it will fill in, where that is known before the pass over the head, which then makes its logits once; `loss` is
+// called all the same, for what it counts and checks.
+typedef bool (*KnownLoss)(void *context, float *dlogprob, float *dentropy, bool *of_entropy);
 typedef struct PolicyRows {
     float temperature;
     int64_t n_live;
     RowLoss loss;
+    KnownLoss known; // NULL: it follows from the log-probabilities
     void *context;
 } PolicyRows;
 

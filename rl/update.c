@@ -1,5 +1,6 @@
 // One update's backward passes. Where the policy has not changed since sampling, every token's log-probability must be
-// the sampled one to the bit: check_on_policy ends the run otherwise.
+// the sampled one to the bit: the loss's derivatives are known before the head is run, and check_on_policy ends the run
+// where they were not those of what the head found.
 #include "rl/update.h"
 #include <stdlib.h>
 #include <string.h>
@@ -24,18 +25,27 @@ static bool check_on_policy(const PackItem *item, const float *logprob)
     return true;
 }
 
-static void response_loss(const MicroBatch *m, const Response *r, UpdateReport *report, const float *logprob,
-                          const float *entropy, float *dlogprob, float *dentropy)
+// Those of a response whose tokens have these log-probabilities; their losses are in m->loss.
+static void response_derivatives(const MicroBatch *m, const Response *r, ObjectiveCounts *counts, const float *logprob,
+                                 float *dlogprob, float *dentropy)
 {
     ResponseTokens tokens = {.count = r->count, .advantage = r->advantage, .lp = logprob, .old = r->logprob};
     tokens.reference = m->rules->objective.kl_coefficient != 0 ? r->reference : NULL;
     tokens.sampled = r->processed;
-    objective(m->loss, dlogprob, &tokens, &m->rules->objective, &report->counts);
+    objective(m->loss, dlogprob, &tokens, &m->rules->objective, counts);
+    for (int64_t t = 0; t < r->count; t++) {
+        dlogprob[t] = (float)(r->weight * (double)dlogprob[t]);
+        dentropy[t] = (float)(-r->weight * m->rules->entropy_coefficient);
+    }
+}
+
+static void response_loss(const MicroBatch *m, const Response *r, UpdateReport *report, const float *logprob,
+                          const float *entropy, float *dlogprob, float *dentropy)
+{
+    response_derivatives(m, r, &report->counts, logprob, dlogprob, dentropy);
     for (int64_t t = 0; t < r->count; t++) {
         report->loss += r->weight * ((double)m->loss[t] - m->rules->entropy_coefficient * (double)entropy[t]);
         report->entropy += (double)entropy[t];
-        dlogprob[t] = (float)(r->weight * (double)dlogprob[t]);
-        dentropy[t] = (float)(-r->weight * m->rules->entropy_coefficient);
     }
 }
 
@@ -50,6 +60,21 @@ static bool row_loss(void *context, const float *logprob, const float *entropy, 
             TRY(check_on_policy(item, logprob + at));
         response_loss(m, item->response, &m->reports[i], logprob + at, entropy + at, dlogprob + at, dentropy + at);
         at += item->response->count;
+    }
+    *of_entropy = m->rules->entropy_coefficient != 0;
+    return true;
+}
+
+// On policy: of the log-probabilities that were recorded
+static bool known_loss(void *context, float *dlogprob, float *dentropy, bool *of_entropy)
+{
+    const MicroBatch *m = context;
+    int64_t at = 0;
+    for (int64_t i = m->pack->first[m->number]; i < m->pack->first[m->number + 1]; i++) {
+        const Response *r = m->pack->items[i].response;
+        ObjectiveCounts nobodys = {0};
+        response_derivatives(m, r, &nobodys, r->logprob, dlogprob + at, dentropy + at);
+        at += r->count;
     }
     *of_entropy = m->rules->entropy_coefficient != 0;
     return true;
@@ -101,7 +126,7 @@ static bool run_rounds(MicroBatch *m, Model *model, Pack *pack, const Communicat
 {
     static const Ragged NOTHING;
     const UpdateRules *rules = m->rules;
-    PolicyRows rows = {rules->temperature, rules->n_live, row_loss, m};
+    PolicyRows rows = {rules->temperature, rules->n_live, row_loss, rules->on_policy ? known_loss : NULL, m};
     int64_t all = pack->micro_batches, size = ranks == NULL ? 1 : ranks->size;
     for (int64_t first = 0; first < all; first += size) {
         Ragged batch = NOTHING;

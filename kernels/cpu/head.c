@@ -240,7 +240,7 @@ static void block_backward(const HeadBackward *h, int64_t n, int64_t v)
 static void chunk_results(const HeadBackward *h, int64_t n)
 {
     if (h->forward != NULL)
-        chunk_forward(h->forward, h->x, n, h->w, h->loss.targets, 1, h->n_live, h->z, h->kept);
+        chunk_forward(h->forward, h->x, n, h->w, h->loss.targets, h->loss.temperature, h->n_live, h->z, h->kept);
 }
 
 // Of kept logits a chunk is done with before the next one's take their place; otherwise a block of columns.
@@ -282,11 +282,11 @@ static void cpu_head_backward(Stream *s, Tensor dx, float *dweight, Tensor x, Te
 }
 
 static void cpu_head_forward_backward(Stream *s, float *logprob, float *entropy, float *logsumexp, Tensor dx,
-                                      float *dweight, Tensor x, Tensor w, const int32_t *targets, int64_t n_live,
-                                      const float *dlogprob, float *z)
+                                      float *dweight, Tensor x, Tensor w, const int32_t *targets, float temperature,
+                                      int64_t n_live, const float *dlogprob, const float *dentropy, float *z)
 {
     HeadResults to = {logprob, entropy, logsumexp, NULL};
-    backward_by_rows((HeadBackward){.loss = {targets, 1, logsumexp, entropy, dlogprob, NULL},
+    backward_by_rows((HeadBackward){.loss = {targets, temperature, logsumexp, entropy, dlogprob, dentropy},
                                     .forward = &to,
                                     .dx = dx,
                                     .x = x,

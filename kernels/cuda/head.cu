@@ -164,11 +164,12 @@ void head_backward(Stream *s, Tensor dx, float *dweight, Tensor x, Tensor w, con
 }
 
 void head_forward_backward(Stream *s, float *logprob, float *entropy, float *logsumexp, Tensor dx, float *dweight,
-                           Tensor x, Tensor w, const int32_t *targets, int64_t n_live, const float *dlogprob,
-                           float *workspace)
+                           Tensor x, Tensor w, const int32_t *targets, float temperature, int64_t n_live,
+                           const float *dlogprob, const float *dentropy, float *workspace)
 {
     RowResults to = {logprob, entropy, logsumexp, NULL};
-    head_gradients(s, &to, dx, dweight, x, w, targets, 1, n_live, {logsumexp, entropy, dlogprob, NULL}, workspace);
+    head_gradients(s, &to, dx, dweight, x, w, targets, temperature, n_live, {logsumexp, entropy, dlogprob, dentropy},
+                   workspace);
 }
 
 } // namespace PRECISION

@@ -127,9 +127,9 @@ static void head_backward(Stream *s, Tensor dx, float *dweight, Tensor x, Tensor
 }
 
 static void head_forward_backward(Stream *s, float *logprob, float *entropy, float *logsumexp, Tensor dx,
-                                  float *dweight, Tensor x, Tensor w, const int32_t *targets, int64_t n_live,
-                                  const float *dlogprob, float *z)
+                                  float *dweight, Tensor x, Tensor w, const int32_t *targets, float temperature,
+                                  int64_t n_live, const float *dlogprob, const float *dentropy, float *z)
 {
-    head_forward(s, logprob, entropy, logsumexp, NULL, x, w, targets, 1, n_live, z);
-    head_backward(s, dx, dweight, x, w, targets, 1, n_live, logsumexp, entropy, dlogprob, NULL, z);
+    head_forward(s, logprob, entropy, logsumexp, NULL, x, w, targets, temperature, n_live, z);
+    head_backward(s, dx, dweight, x, w, targets, temperature, n_live, logsumexp, entropy, dlogprob, dentropy, z);
 }

@@ -451,7 +451,8 @@ static void add_head(const Maker &m)
         float *dweight = a.floats(V * C, SMALL), *dlogprob = a.floats(N, SMALL);
         int32_t *targets = a.copy(token_ids(N, V));
         return work(dx, [=] {
-            k->head_forward_backward(NULL, r, r + N, r + 2 * N, dx, dweight, x, w, targets, V, dlogprob, scratch);
+            k->head_forward_backward(NULL, r, r + N, r + 2 * N, dx, dweight, x, w, targets, 1, V, dlogprob, NULL,
+                                     scratch);
         });
     });
 }

@@ -36,9 +36,9 @@ TIME(4, attention_backward,
       const float *l, const Attention *a),
      (s, dq, dk, dv, delta, d, q, k, v, o, l, a))
 TIME(5, head_forward_backward,
-     (Stream * s, float *p, float *e, float *l, Tensor dx, float *dw, Tensor x, Tensor w, const int32_t *t, int64_t n,
-      const float *dp, float *work),
-     (s, p, e, l, dx, dw, x, w, t, n, dp, work))
+     (Stream * s, float *p, float *e, float *l, Tensor dx, float *dw, Tensor x, Tensor w, const int32_t *t, float u,
+      int64_t n, const float *dp, const float *de, float *work),
+     (s, p, e, l, dx, dw, x, w, t, u, n, dp, de, work))
 TIME(6, rmsnorm_forward, (Stream * s, Tensor y, Tensor u, float *r, Tensor x, Tensor z, Tensor w, float e),
      (s, y, u, r, x, z, w, e))
 TIME(7, rmsnorm_backward,

@@ -590,7 +590,8 @@ HeadGradients head_backward(const Kernels *k, const Floats &before, const HeadIn
     return HeadGradients{m.read(dx), read_gradient(m, dweight, before)};
 }
 
-HeadBoth head_forward_backward(const Kernels *k, const Floats &before, const HeadInput &h, const Floats &dlogprob)
+HeadBoth head_forward_backward(const Kernels *k, const Floats &before, const HeadInput &h, const Floats &dlogprob,
+                               const Floats *dentropy)
 {
     Memory m(k);
     int64_t N = h.x.rows;
@@ -598,7 +599,8 @@ HeadBoth head_forward_backward(const Kernels *k, const Floats &before, const Hea
     Tensor dx = m.elements_out(N, h.x.columns);
     float *dweight = gradient(m, before);
     k->head_forward_backward(NULL, logprob, entropy, logsumexp, dx, dweight, m.elements(h.x), m.elements(h.w),
-                             m.integers(h.targets), h.n_live, m.floats(dlogprob),
+                             m.integers(h.targets), h.temperature, h.n_live, m.floats(dlogprob),
+                             dentropy != NULL ? m.floats(*dentropy) : NULL,
                              m.floats_out(k->head_workspace(N, h.w.rows, h.w.columns)));
     return HeadBoth{{m.read(logprob, N), m.read(entropy, N), m.read(logsumexp, N), {}},
                     {m.read(dx), read_gradient(m, dweight, before)}};

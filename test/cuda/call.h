@@ -176,7 +176,8 @@ struct HeadBoth {
     HeadOutput output; // without best
     HeadGradients gradients;
 };
-HeadBoth head_forward_backward(const Kernels *k, const Floats &before, const HeadInput &h, const Floats &dlogprob);
+HeadBoth head_forward_backward(const Kernels *k, const Floats &before, const HeadInput &h, const Floats &dlogprob,
+                               const Floats *dentropy = NULL);
 
 struct Sampled {
     Integers token;

@@ -268,15 +268,15 @@ static void gradients_agree_with_the_formulas()
 
 // ---- both in one
 
-static void check_both(HeadCase c)
+static void check_both(const HeadCase &c)
 {
-    c.temperature = 1;
     HeadInput h = input_of(c);
-    Floats dlogprob = random_floats(c.N, 4), before = random_floats(c.V * c.C, 6);
+    Floats dlogprob = random_floats(c.N, 4), before = random_floats(c.V * c.C, 6), of = random_floats(c.N, 7);
+    const Floats *dentropy = c.with_dentropy ? &of : NULL;
     HeadOutput forward = head_forward(settings.cuda, h, false);
     HeadGradients backward =
-        head_backward(settings.cuda, before, h, forward.logsumexp, forward.entropy, dlogprob, NULL);
-    HeadBoth both = head_forward_backward(settings.cuda, before, h, dlogprob);
+        head_backward(settings.cuda, before, h, forward.logsumexp, forward.entropy, dlogprob, dentropy);
+    HeadBoth both = head_forward_backward(settings.cuda, before, h, dlogprob, dentropy);
     check_same(name("logprob of both passes in one", h), both.output.logprob, forward.logprob);
     check_same(name("entropy of both passes in one", h), both.output.entropy, forward.entropy);
     check_same(name("logsumexp of both passes in one", h), both.output.logsumexp, forward.logsumexp);
@@ -301,7 +301,7 @@ static void both_passes_in_one_have_the_bits_of_two()
     for (const HeadCase &c : cases())
         check_both(c);
     check_both({0, 64, 9, 9, 1, false, false});
-    check_both({HEAD_ROWS + 3, 8, 24, 17, 1, false, false}); // a block, and a short one
+    check_both({HEAD_ROWS + 3, 8, 24, 17, 0.8f, true, false}); // a block, and a short one
 }
 
 // Each chunk and block finds its own rows' targets and gradients, and leaves its own results; and the second block's

@@ -450,13 +450,14 @@ typedef struct HeadResult {
     float *rows, *dx, *dweight; // rows: logprob, entropy, logsumexp, (N) each
 } HeadResult;
 
-static HeadResult head_in_passes(const Kernels *k, int passes, int64_t N, int64_t columns, int64_t live)
+static HeadResult head_in_passes(const Kernels *k, int passes, int64_t N, int64_t columns, int64_t live, bool policy)
 {
     enum { WIDTH = 8 };
     int64_t room = N > 0 ? N : 1;
     HeadResult h = {allocate((size_t)(3 * room), 4), allocate((size_t)(room * WIDTH), 4),
                     random_floats(columns * WIDTH, 3)};
-    float *x = random_floats(room * WIDTH, 1), *w = random_floats(columns * WIDTH, 2), *d = random_floats(room, 4);
+    float *x = random_floats(room * WIDTH, 1), *w = random_floats(columns * WIDTH, 2), *d = random_floats(room, 4),
+          *of_entropy = random_floats(room, 5), *dentropy = policy ? of_entropy : NULL, temperature = policy ? 0.7f : 1;
     float *work = allocate((size_t)k->head_workspace(room, columns, WIDTH), 4);
     int32_t *targets = allocate((size_t)room, 4);
     for (int64_t n = 0; n < N; n++)
@@ -464,14 +465,16 @@ static HeadResult head_in_passes(const Kernels *k, int passes, int64_t N, int64_
     Tensor input = dense(x, N, WIDTH), dx = dense(h.dx, N, WIDTH), weights = dense(w, columns, WIDTH);
     float *entropy = h.rows + N, *logsumexp = entropy + N;
     if (passes == 1) {
-        k->head_forward_backward(NULL, h.rows, entropy, logsumexp, dx, h.dweight, input, weights, targets, live, d,
-                                 work);
+        k->head_forward_backward(NULL, h.rows, entropy, logsumexp, dx, h.dweight, input, weights, targets,
+                                 temperature, live, d, dentropy, work);
     } else {
-        k->head_forward(NULL, h.rows, entropy, logsumexp, NULL, input, weights, targets, 1, live, work);
-        k->head_backward(NULL, dx, h.dweight, input, weights, targets, 1, live, logsumexp, entropy, d, NULL, work);
+        k->head_forward(NULL, h.rows, entropy, logsumexp, NULL, input, weights, targets, temperature, live,
+                        work);
+        k->head_backward(NULL, dx, h.dweight, input, weights, targets, temperature, live, logsumexp, entropy,
+                         d, dentropy, work);
     }
-    void *done[] = {x, w, d, work, targets};
-    for (int i = 0; i < 5; i++)
+    void *done[] = {x, w, d, of_entropy, work, targets};
+    for (int i = 0; i < 6; i++)
         free(done[i]);
     return h;
 }
@@ -486,8 +489,9 @@ static void the_head_in_one_pass_equals_two(void **state)
     for (int s = 0; s < (is_brief() ? 3 : 4); s++)
         for (size_t i = 0; i < sizeof shapes / sizeof shapes[0] && backend(sets[s]) != NULL; i++) {
             int64_t N = shapes[i][0], columns = shapes[i][1], live = shapes[i][2];
-            HeadResult one = head_in_passes(backend(sets[s]), 1, N, columns, live),
-                       two = head_in_passes(backend(sets[s]), 2, N, columns, live);
+            bool policy = i % 2 == 1; // with a temperature and a part of the loss for entropies
+            HeadResult one = head_in_passes(backend(sets[s]), 1, N, columns, live, policy),
+                       two = head_in_passes(backend(sets[s]), 2, N, columns, live, policy);
             assert_memory_equal(one.rows, two.rows, (size_t)(3 * N) * sizeof(float));
             assert_memory_equal(one.dx, two.dx, (size_t)(8 * N) * sizeof(float));
             assert_memory_equal(one.dweight, two.dweight, (size_t)(8 * columns) * sizeof(float));

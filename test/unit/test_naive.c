@@ -267,7 +267,7 @@ static void head(Case *c)
     c->k->head_backward(NULL, dx, dweight, x, w, targets, temperature, n_live, logsumexp, entropy, dlogprob,
                         drawn(c, 0, 1) ? dentropy : NULL, workspace);
     c->k->head_forward_backward(NULL, made(c, N), made(c, N), made(c, N), made_tensor(c, N, C), made(c, V * C), x, w,
-                                targets, n_live, dlogprob, workspace);
+                                targets, temperature, n_live, dlogprob, drawn(c, 0, 1) ? dentropy : NULL, workspace);
     c->k->head_backward(NULL, made_tensor(c, N, C), NULL, x, w, targets, temperature, n_live, logsumexp, entropy,
                         dlogprob, NULL, workspace);
     c->k->release(workspace);

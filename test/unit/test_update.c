@@ -450,6 +450,28 @@ static void gradients_agree_with_finite_differences(void **state)
     model_close(&m);
 }
 
+// On policy derivatives are known before the head is run, which makes its logits once: the bits are those of two passes.
+static void what_is_known_before_the_head_gives_the_bits_of_what_follows_it(void **state)
+{
+    Model m;
+    static Batch b;
+    UpdateReport once, twice;
+    open_policy(&m, &b);
+    for (int entropy = 0; entropy < 2; entropy++)
+        for (int64_t tokens = 30; tokens < 300; tokens *= 8) {
+            UpdateRules rules = entropy ? with_entropy() : ON_POLICY;
+            rules.on_policy = true;
+            assert_ok(update(&m, &b, &rules, tokens, &once));
+            float *gradient = kept_gradient(&m);
+            rules.on_policy = false;
+            assert_ok(update(&m, &b, &rules, tokens, &twice));
+            assert_memory_equal(gradient, m.gradients, (size_t)m.parameters.elements * sizeof *gradient);
+            assert_memory_equal(&once, &twice, sizeof once);
+            free(gradient);
+        }
+    model_close(&m);
+}
+
 static void a_sampler_that_is_not_the_trainer_is_found_out(void **state)
 {
     Model m;
@@ -571,6 +593,7 @@ int main(void)
         cmocka_unit_test(empty_micro_batches_add_nothing),
         cmocka_unit_test(any_number_of_ranks_makes_the_same_bits),
         cmocka_unit_test(gradients_agree_with_finite_differences),
+        cmocka_unit_test(what_is_known_before_the_head_gives_the_bits_of_what_follows_it),
         cmocka_unit_test(a_sampler_that_is_not_the_trainer_is_found_out),
         cmocka_unit_test(responses_behind_one_prompt_have_the_same_bits_and_the_same_gradient),
         cmocka_unit_test(threads_do_not_change_the_gradient_behind_one_prompt),
