@@ -1,6 +1,6 @@
 // Do the ways to make a bf16 matrix product on this card give the same bits? The same chains (one for each output, k
 // ascending from zero in groups of 16) are made by mma.sync, by mma.sync with its operands exchanged, by wgmma of
-// several widths and with its left operand in registers, by our own products, by cuBLASLt as the backend calls it, and
+// all widths and layouts that the kernels use, by our own products, by cuBLASLt as the backend calls it, and
 // on the CPU by lab/bench/tensor_core.h; for every pair it is counted how many outputs differ. Then rows: is a row of a
 // product of many rows the row of a product of fewer, or of one that was padded to sixteen with zeros? Kept to is only
 // what this program finds to hold.
@@ -11,6 +11,7 @@
 #include "lab/bench/tensor_core.h"
 #include "kernels/cuda/element.cuh"
 #include "kernels/cuda/hopper.h"
+#include "kernels/cuda/hopper_product.h"
 #include "kernels/cuda/operations.h"
 #if HOPPER_KERNELS
 #include "kernels/cuda/hopper_tile.cuh"
@@ -49,61 +50,102 @@ __global__ void mma_kernel(float *c, const uint16_t *a, const uint16_t *b, int64
 
 #if HOPPER_KERNELS
 
-// 64 k of `rows` rows from memory, as TMA would lay them down; zeros behind the last k.
-__device__ inline void put_slab(unsigned char *tile, const uint16_t *x, int rows, int64_t k, int64_t first)
+// How an operand reaches the tensor core: a tile of its rows, a tile of its columns, or from registers (the left one)
+enum Layout { ROWS, TURNED, REGISTERS };
+
+enum { TURNED_PART_BYTES = 64 * 128 };
+
+// 64 k of `rows` rows from memory, as TMA would lay them down; zeros behind the last k and the last live row.
+__device__ inline void put_slab(unsigned char *tile, const uint16_t *x, int rows, int live_rows, int64_t k,
+                                int64_t first)
 {
     for (int i = (int)threadIdx.x; i < rows * 8; i += (int)blockDim.x) {
         int row = i / 8, chunk = i % 8;
-        bool live = first + chunk * 8 < k;
+        bool live = first + chunk * 8 < k && row < live_rows;
         *(uint4 *)(tile + row * 128 + (chunk ^ row % 8) * 16) =
             live ? *(const uint4 *)(x + row * k + first + chunk * 8) : uint4{0, 0, 0, 0};
     }
 }
 
-template <int WIDTH, bool REGISTERS>
+// The same as columns: 64 of them to a part, its rows the 64 k
+__device__ inline void put_turned_slab(unsigned char *tile, const uint16_t *x, int rows, int live_rows, int64_t k,
+                                       int64_t first)
+{
+    for (int i = (int)threadIdx.x; i < rows * 64; i += (int)blockDim.x) {
+        int row = i / 64, line = i % 64;
+        bool live = first + line < k && row < live_rows;
+        unsigned char *part = tile + row / 64 * TURNED_PART_BYTES + line * 128;
+        *(uint16_t *)(part + (row % 64 / 8 ^ line % 8) * 16 + row % 8 * 2) =
+            live ? x[row * k + first + line] : (uint16_t)0;
+    }
+}
+
+template <int WIDTH, Layout LEFT, Layout RIGHT>
+__device__ inline void multiply(float (*d)[4], const unsigned char *left, const unsigned char *right,
+                                const uint16_t *mine, int64_t k, int i)
+{
+    uint64_t y = RIGHT == TURNED ? transposed_descriptor(shared_address(right) + i * 128, TURNED_PART_BYTES)
+                                 : tile_descriptor(shared_address(right) + i * 2);
+    uint32_t p[4] = {pair(mine, 0), pair(mine + 8 * k, 0), pair(mine, 8), pair(mine + 8 * k, 8)};
+    wgmma_fence();
+    if constexpr (LEFT == REGISTERS)
+        wgmma<WIDTH, RIGHT == TURNED>(d, p, y);
+    else if constexpr (LEFT == TURNED)
+        wgmma<WIDTH, false, true, RIGHT == TURNED>(
+            d, transposed_descriptor(shared_address(left) + i * 128, TURNED_PART_BYTES), y);
+    else
+        wgmma<WIDTH, false, false, RIGHT == TURNED>(d, tile_descriptor(shared_address(left) + i * 2), y);
+    wgmma_commit();
+    wgmma_wait<0>();
+    wgmma_hold<WIDTH / 8>(d);
+}
+
+template <int WIDTH, Layout LEFT, Layout RIGHT>
 __global__ void __launch_bounds__(128, 1)
     wgmma_kernel(float *c, const uint16_t *a, const uint16_t *b, int64_t n, int64_t k)
 {
 #if HOPPER_CODE
-    unsigned char *left = PRECISION::dynamic_shared_tiles(), *right = left + 64 * 128;
+    unsigned char *left = PRECISION::dynamic_shared_tiles(), *right = left + TURNED_PART_BYTES;
     int warp = (int)threadIdx.x / 32, lane = (int)threadIdx.x % 32, row = warp * 16 + lane / 4, column = lane % 4 * 2;
+    int64_t first_column = (int64_t)blockIdx.x * WIDTH;
+    int live = n - first_column < WIDTH ? (int)(n - first_column) : WIDTH;
     a += (int64_t)blockIdx.y * 64 * k;
-    b += (int64_t)blockIdx.x * WIDTH * k;
+    b += first_column * k;
     float d[WIDTH / 8][4];
 #pragma unroll
     for (int j = 0; j < WIDTH / 8; j++)
         d[j][0] = d[j][1] = d[j][2] = d[j][3] = 0;
     for (int64_t first = 0; first < k; first += 64) {
-        put_slab(left, a, 64, k, first);
-        put_slab(right, b, WIDTH, k, first);
+        LEFT == TURNED ? put_turned_slab(left, a, 64, 64, k, first) : put_slab(left, a, 64, 64, k, first);
+        RIGHT == TURNED ? put_turned_slab(right, b, WIDTH, live, k, first) : put_slab(right, b, WIDTH, live, k, first);
         proxy_fence();
         __syncthreads();
-        for (int i = 0; i < 64 && first + i < k; i += 16) {
-            uint64_t y = tile_descriptor(shared_address(right) + i * 2);
-            const uint16_t *mine = a + row * k + first + i + column;
-            uint32_t p[4] = {pair(mine, 0), pair(mine + 8 * k, 0), pair(mine, 8), pair(mine + 8 * k, 8)};
-            wgmma_fence();
-            if constexpr (REGISTERS)
-                wgmma<WIDTH, false>(d, p, y);
-            else
-                wgmma<WIDTH, false, false, false>(d, tile_descriptor(shared_address(left) + i * 2), y);
-            wgmma_commit();
-            wgmma_wait<0>();
-            wgmma_hold<WIDTH / 8>(d);
-        }
+        for (int i = 0; i < 64 && first + i < k; i += 16)
+            multiply<WIDTH, LEFT, RIGHT>(d, left, right, a + row * k + first + i + column, k, i);
         __syncthreads();
     }
-    c += ((int64_t)blockIdx.y * 64 + row) * n + (int64_t)blockIdx.x * WIDTH + column;
+    c += ((int64_t)blockIdx.y * 64 + row) * n + first_column + column;
 #pragma unroll
     for (int j = 0; j < WIDTH / 8; j++)
         for (int i = 0; i < 4; i++)
-            c[i / 2 * 8 * n + j * 8 + i % 2] = d[j][i];
+            if (column + j * 8 < live)
+                c[i / 2 * 8 * n + j * 8 + i % 2] = d[j][i];
 #endif
 }
 
 #endif
 
 // ---- the ways
+
+static void must(bool ok)
+{
+    if (ok)
+        return;
+    fprintf(stderr, "chain_check: %s\n", error_text());
+    exit(1);
+}
+
+static const Kernels *kernels;
 
 struct Way {
     const char *name;
@@ -123,14 +165,15 @@ static bool by_exchanged_mma(float *c, const uint16_t *a, const uint16_t *b, int
     return true;
 }
 
-template <int WIDTH, bool REGISTERS>
+template <int WIDTH, Layout LEFT, Layout RIGHT>
 static bool by_wgmma(float *c, const uint16_t *a, const uint16_t *b, int64_t m, int64_t n, int64_t k)
 {
 #if HOPPER_KERNELS
     if (!PRECISION::hopper_chosen("DEREASON_MATMUL"))
         return false;
-    launch(NULL, dim3((unsigned)(n / WIDTH), (unsigned)(m / 64)), dim3(128), (64 + WIDTH) * 128,
-           wgmma_kernel<WIDTH, REGISTERS>, c, a, b, n, k);
+    size_t shared = TURNED_PART_BYTES * (size_t)(1 + ceil_divide(WIDTH, 64));
+    launch(NULL, dim3((unsigned)ceil_divide(n, WIDTH), (unsigned)(m / 64)), dim3(128), shared,
+           wgmma_kernel<WIDTH, LEFT, RIGHT>, c, a, b, n, k);
     return true;
 #else
     return false;
@@ -149,10 +192,47 @@ static bool by_own(float *c, const uint16_t *a, const uint16_t *b, int64_t m, in
     return true;
 }
 
+// By every kind of tile that the trainer's products have, and its kernel of few rows
+template <bool TALL, bool PAIRS>
 static bool by_own_wgmma(float *c, const uint16_t *a, const uint16_t *b, int64_t m, int64_t n, int64_t k)
 {
     Product p = forward_product(c, a, b, m, n, k);
-    return PRECISION::hopper_product(NULL, &p);
+    return PRECISION::hopper_product_tiled(NULL, &p, HopperTiling{TALL, PAIRS});
+}
+
+static bool by_own_few_rows(float *c, const uint16_t *a, const uint16_t *b, int64_t m, int64_t n, int64_t k)
+{
+    Product p = forward_product(c, a, b, m, n, k);
+    return PRECISION::hopper_few_rows(NULL, &p);
+}
+
+static __global__ void turn_kernel(uint16_t *to, const uint16_t *from, int64_t rows, int64_t columns)
+{
+    int64_t i = (int64_t)blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < rows * columns)
+        to[i % columns * rows + i / columns] = from[i];
+}
+
+// (columns, rows) from (rows, columns)
+static uint16_t *turned(const uint16_t *x, int64_t rows, int64_t columns)
+{
+    uint16_t *to = (uint16_t *)kernels->allocate((size_t)(rows * columns) * sizeof *to);
+    must(to != NULL);
+    launch(NULL, dim3((unsigned)ceil_divide(rows * columns, 128)), dim3(128), 0, turn_kernel, to, x, rows, columns);
+    return to;
+}
+
+// As a weight's gradient, whose operands are both columns
+template <bool TALL>
+static bool by_own_weight(float *c, const uint16_t *a, const uint16_t *b, int64_t m, int64_t n, int64_t k)
+{
+    uint16_t *left = turned(a, m, k), *right = turned(b, n, k);
+    Product p = {MATMUL_BACKWARD_WEIGHT, m, n, k, left, right, c, m, n, n, true, false};
+    bool made = PRECISION::hopper_product_tiled(NULL, &p, HopperTiling{TALL, false});
+    must(kernels->synchronize(NULL));
+    kernels->release(left);
+    kernels->release(right);
+    return made;
 }
 
 static bool by_library(float *c, const uint16_t *a, const uint16_t *b, int64_t m, int64_t n, int64_t k)
@@ -161,15 +241,36 @@ static bool by_library(float *c, const uint16_t *a, const uint16_t *b, int64_t m
     return PRECISION::product_library(NULL, &p);
 }
 
+// The widths are those of few rows (8 to 256), of the products' tiles (160, 256) and of attention (64, 128); attention's
+// left operands are tiles, columns of them, or come from registers.
 static const Way WAYS[] = {{"mma.sync", by_mma},
                            {"mma.sync exchanged", by_exchanged_mma},
-                           {"wgmma n64", by_wgmma<64, false>},
-                           {"wgmma n128", by_wgmma<128, false>},
-                           {"wgmma n256", by_wgmma<256, false>},
-                           {"wgmma n64 from registers", by_wgmma<64, true>},
-                           {"wgmma n128 from registers", by_wgmma<128, true>},
+                           {"wgmma n8", by_wgmma<8, ROWS, ROWS>},
+                           {"wgmma n16", by_wgmma<16, ROWS, ROWS>},
+                           {"wgmma n32", by_wgmma<32, ROWS, ROWS>},
+                           {"wgmma n64", by_wgmma<64, ROWS, ROWS>},
+                           {"wgmma n96", by_wgmma<96, ROWS, ROWS>},
+                           {"wgmma n112", by_wgmma<112, ROWS, ROWS>},
+                           {"wgmma n128", by_wgmma<128, ROWS, ROWS>},
+                           {"wgmma n160", by_wgmma<160, ROWS, ROWS>},
+                           {"wgmma n192", by_wgmma<192, ROWS, ROWS>},
+                           {"wgmma n256", by_wgmma<256, ROWS, ROWS>},
+                           {"wgmma n256, right columns", by_wgmma<256, ROWS, TURNED>},
+                           {"wgmma n64, both columns", by_wgmma<64, TURNED, TURNED>},
+                           {"wgmma n128, both columns", by_wgmma<128, TURNED, TURNED>},
+                           {"wgmma n160, both columns", by_wgmma<160, TURNED, TURNED>},
+                           {"wgmma n64, registers", by_wgmma<64, REGISTERS, ROWS>},
+                           {"wgmma n128, registers", by_wgmma<128, REGISTERS, ROWS>},
+                           {"wgmma n64, registers and columns", by_wgmma<64, REGISTERS, TURNED>},
+                           {"wgmma n128, registers and columns", by_wgmma<128, REGISTERS, TURNED>},
                            {"our own by mma.sync", by_own},
-                           {"our own by wgmma", by_own_wgmma},
+                           {"our own, 128 x 256", by_own_wgmma<false, false>},
+                           {"our own, 256 x 160", by_own_wgmma<true, false>},
+                           {"our own, 128 x 256 in pairs", by_own_wgmma<false, true>},
+                           {"our own, 256 x 160 in pairs", by_own_wgmma<true, true>},
+                           {"our own, of a weight, 128 x 256", by_own_weight<false>},
+                           {"our own, of a weight, 256 x 160", by_own_weight<true>},
+                           {"our own, few rows", by_own_few_rows},
                            {"cuBLASLt", by_library}};
 
 // ---- numbers: ordinary ones, and ones that show how a group is added up
@@ -236,16 +337,6 @@ static Numbers right_operand(DataKind kind, int64_t rows, int64_t k)
 }
 
 // ---- on the device and back
-
-static void must(bool ok)
-{
-    if (ok)
-        return;
-    fprintf(stderr, "chain_check: %s\n", error_text());
-    exit(1);
-}
-
-static const Kernels *kernels;
 
 static uint16_t *on_device(const Numbers &x)
 {
@@ -331,7 +422,7 @@ static void compare_ways(FILE *json, DataKind kind, int64_t k)
             int64_t differ = count_differences(made[i].c.data(), made[j].c.data(), M * N);
             double apart = distance(made[j].c, made[i].c);
             if (i < 2 || differ > 0) // of pairs that agree, those with the CPU and with mma.sync are enough to read
-                printf("  %-22s %-22s %6d differ, at most %.1e apart\n", made[i].name.c_str(), made[j].name.c_str(),
+                printf("  %-34s %-34s %6d differ, at most %.1e apart\n", made[i].name.c_str(), made[j].name.c_str(),
                        (int)differ, apart);
             fprintf(json,
                     "{\"check\": \"chains\", \"data\": \"%s\", \"k\": %d, \"one\": \"%s\", \"other\": \"%s\", "

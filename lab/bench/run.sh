@@ -67,3 +67,11 @@ build/loader_bench
 echo
 echo "== memory of activations per token"
 build/step_bench --memory
+
+echo
+echo "== kernels on the GPU: time, bytes, FLOP, share of what the card can do, and the peer beside each"
+if nvidia-smi -L >/dev/null 2>&1; then
+    dev/gpu_check.sh --part environment,benchmarks
+else
+    echo "skipped: no GPU"
+fi
