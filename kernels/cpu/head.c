@@ -173,14 +173,15 @@ static void cpu_head_forward(Stream *s, float *logprob, float *entropy, float *l
         chunk_forward(&to, x, n, w, targets, temperature, n_live, z, false);
 }
 
-// z becomes d loss / d (x·w): ([v = target] - p)·dlogprob - p·(ln p + entropy)·dentropy, over temperature
+// z, over temperature already, becomes d loss / d (x·w): ([v = target] - p)·dlogprob - p·(ln p + entropy)·dentropy, over
+// temperature
 static void logit_gradient_row(float *z, int64_t first, int64_t width, int32_t target, float temperature,
                                float logsumexp, float entropy, float dlogprob, float dentropy)
 {
     for (int64_t c = 0; c < width; c += 16) {
         lanes16 a = row_load(z, c, width, -__builtin_inff());
         EACH_PART (i) {
-            vf log_p = a.part[i] / vf_set(temperature) - vf_set(logsumexp), p = vf_exp(log_p);
+            vf log_p = a.part[i] - vf_set(logsumexp), p = vf_exp(log_p);
             vf d = -(p * vf_set(dlogprob));
             if (dentropy != 0)
                 d = d - p * (log_p + vf_set(entropy)) * vf_set(dentropy);
@@ -221,17 +222,23 @@ static void weight_chains(const HeadBackward *h, const HeadBlock *b)
                    dense(b->z, b->rows, b->columns), rows_from(h->x, b->n, b->rows), last);
 }
 
-// From a block's logits, which are made unless they are there, to its share of its rows of dx and of dweight
+// From a block's logits, which are made unless the forward pass has left them, over temperature, to its share of its
+// rows of dx and of dweight
 static void block_backward(const HeadBackward *h, int64_t n, int64_t v)
 {
     const HeadLoss *l = &h->loss;
     HeadBlock b = head_block(h->x, n, v, h->n_live, h->z, h->kept);
-    if (!h->kept || h->forward == NULL)
+    bool there = h->kept && h->forward != NULL;
+    if (!there)
         make_logits(&b, h->x, h->w);
 #pragma omp parallel for schedule(static)
-    for (int64_t r = 0; r < b.rows; r++)
-        logit_gradient_row(b.z + r * b.columns, v, b.columns, l->targets[n + r], l->temperature, l->logsumexp[n + r],
-                           l->entropy[n + r], l->dlogprob[n + r], l->dentropy == NULL ? 0 : l->dentropy[n + r]);
+    for (int64_t r = 0; r < b.rows; r++) {
+        float *z = b.z + r * b.columns;
+        if (!there && l->temperature != 1)
+            divide_row(z, b.columns, l->temperature);
+        logit_gradient_row(z, v, b.columns, l->targets[n + r], l->temperature, l->logsumexp[n + r], l->entropy[n + r],
+                           l->dlogprob[n + r], l->dentropy == NULL ? 0 : l->dentropy[n + r]);
+    }
     matmul_nn(rows_from(h->dx, n, b.rows), dense(b.z, b.rows, b.columns), rows_from(h->w, v, b.columns), v > 0);
     if (h->dweight != NULL)
         weight_chains(h, &b);

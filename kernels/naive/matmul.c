@@ -27,5 +27,6 @@ static void matmul_backward_weight(Stream *s, float *dw, Tensor dy, Tensor x, in
     assert(dy.rows == x.rows);
     for (int64_t n = 0; n < dy.columns; n++)
         for (int64_t k = 0; k < x.columns; k++)
-            put(&dw[n * x.columns + k], 0 + chain(row_of(dy, 0) + n, dy.stride, row_of(x, 0) + k, x.stride, x.rows), add);
+            put(&dw[n * x.columns + k], 0 + chain(row_of(dy, 0) + n, dy.stride, row_of(x, 0) + k, x.stride, x.rows),
+                add);
 }

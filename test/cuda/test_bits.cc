@@ -212,10 +212,7 @@ static void a_row_does_not_depend_on_its_neighbours()
 
 // ---- sums over rows, and everything else whose order could be left to chance
 
-static Floats matmul_weight_sum()
-{
-    return matmul_backward_weight(settings.cuda, NULL, in.f1, in.c1);
-}
+static Floats matmul_weight_sum() { return matmul_backward_weight(settings.cuda, NULL, in.f1, in.c1); }
 
 static Floats norm_sum()
 {

@@ -244,7 +244,7 @@ static void a_gradient_that_was_not_there_begins_at_zero()
         check_same(name("matmul_backward_weight over what is there", s), got,
                    matmul_backward_weight(settings.cuda, &zeros, o.dy, o.x));
         for (float x : got)
-            if (x == 0 && signbit(x))
+            if (x == 0 && std::signbit(x))
                 failed("%s: -0", name("matmul_backward_weight", s).c_str());
     }
 }
@@ -307,7 +307,7 @@ const Tests matmul_tests = {
     {"matmul_backward_input_is_within_the_rounding_of_its_sums", backward_input_is_within_the_rounding_of_its_sums},
     {"matmul_backward_weight_is_fp32_and_within_the_rounding_of_its_sums",
      backward_weight_is_fp32_and_within_the_rounding_of_its_sums},
-    {"a_gradient_that_was_not_there_begins_at_zero", a_gradient_that_was_not_there_begins_at_zero},
+    {"matmul_gradient_that_was_not_there_begins_at_zero", a_gradient_that_was_not_there_begins_at_zero},
     {"matmul_on_a_tensor_core_that_cuts_off_stays_within_the_bound",
      a_tensor_core_that_cuts_off_stays_within_the_bound},
     {"matmul_in_fp32_has_the_bits_of_the_cpu", fp32_has_the_bits_of_the_cpu},

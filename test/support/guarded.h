@@ -99,8 +99,8 @@ GUARDED(head_backward,
          const float *e, const float *dp, const float *de, float *work),
         (s, dx, dw, x, w, t, c, n, l, e, dp, de, work))
 GUARDED(head_forward_backward,
-        (Stream * s, float *p, float *e, float *l, Tensor dx, float *dw, Tensor x, Tensor w, const int32_t *t,
-         float u, int64_t n, const float *dp, const float *de, float *work),
+        (Stream * s, float *p, float *e, float *l, Tensor dx, float *dw, Tensor x, Tensor w, const int32_t *t, float u,
+         int64_t n, const float *dp, const float *de, float *work),
         (s, p, e, l, dx, dw, x, w, t, u, n, dp, de, work))
 GUARDED(adamw,
         (Stream * s, void *w, float *w32, void *m, void *v, const float *g, int64_t n, const AdamW *a, int64_t t,

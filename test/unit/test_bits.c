@@ -465,13 +465,12 @@ static HeadResult head_in_passes(const Kernels *k, int passes, int64_t N, int64_
     Tensor input = dense(x, N, WIDTH), dx = dense(h.dx, N, WIDTH), weights = dense(w, columns, WIDTH);
     float *entropy = h.rows + N, *logsumexp = entropy + N;
     if (passes == 1) {
-        k->head_forward_backward(NULL, h.rows, entropy, logsumexp, dx, h.dweight, input, weights, targets,
-                                 temperature, live, d, dentropy, work);
+        k->head_forward_backward(NULL, h.rows, entropy, logsumexp, dx, h.dweight, input, weights, targets, temperature,
+                                 live, d, dentropy, work);
     } else {
-        k->head_forward(NULL, h.rows, entropy, logsumexp, NULL, input, weights, targets, temperature, live,
-                        work);
-        k->head_backward(NULL, dx, h.dweight, input, weights, targets, temperature, live, logsumexp, entropy,
-                         d, dentropy, work);
+        k->head_forward(NULL, h.rows, entropy, logsumexp, NULL, input, weights, targets, temperature, live, work);
+        k->head_backward(NULL, dx, h.dweight, input, weights, targets, temperature, live, logsumexp, entropy, d,
+                         dentropy, work);
     }
     void *done[] = {x, w, d, of_entropy, work, targets};
     for (int i = 0; i < 6; i++)
