@@ -62,6 +62,13 @@ static inline bool is_dense(Tensor t) { return t.stride == t.columns; }
 // pieces is the work of those with one new token, cut for a backend that takes it so (decode_pieces.h makes the list).
 enum { PAIR_BLOCK = 64 }; // queries, and keys, of a block that going back may keep in the workspace
 
+// Such blocks of a sequence: each of its queries', and for each the keys that one of them sees, from position 0 on
+static inline int64_t pair_blocks(int64_t tokens, int64_t context)
+{
+    int64_t queries = (tokens + PAIR_BLOCK - 1) / PAIR_BLOCK, before = (context + PAIR_BLOCK - 1) / PAIR_BLOCK;
+    return queries * (queries + 1) / 2 + queries * before;
+}
+
 typedef struct DecodePiece {
     int32_t sequence, sequences; // that read it. Of element 0: how many behind it are read together, then not so
     int32_t segment, first_row;  // of KEY_SEGMENT positions; of the rows (sequences, heads of a group)
@@ -78,7 +85,7 @@ typedef struct Attention {
     const int32_t *shared_pages, *shared_until; // (S) only with pages; or NULL
     const DecodePiece *pieces;                  // only with pages; NULL where the backend takes no list
     float *workspace; // with pages: attention_workspace floats; without: any workspace_floats, or NULL
-    int64_t workspace_floats, block_pairs; // block_pairs: Σ n(n + 1) / 2 over sequences, n = ceil(length / PAIR_BLOCK)
+    int64_t workspace_floats, block_pairs; // block_pairs: pair_blocks of all sequences
     int64_t longest;                       // without pages: new tokens of the longest sequence; 0: not known
 } Attention;
 

@@ -180,7 +180,7 @@ OPERATION(void, pages_copy, (Stream *s, void *pages, int64_t elements, const int
 // a sequence with one new token are worked on side by side, their sums kept in the workspace until they are merged;
 // pages that such sequences share may be read once for all of them.
 // backward (without pages): dq is a chain over keys ascending; dk and dv over the heads of the group, then over the
-// queries that see the key, in the order of rows. delta is scratch.
+// queries that see the key, in the order of rows (CUDA's bf16: each sequence begins a group of 16). delta is scratch.
 
 SIZE_OPERATION(int64_t, attention_workspace, (int64_t sequences, int64_t positions, int64_t heads, int64_t head_width))
 OPERATION(void, attention_forward,

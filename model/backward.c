@@ -51,10 +51,8 @@ static void lend_workspace(Attention *attention, const Model *m, const Ragged *b
     char *end = (char *)l->product + (size_t)(m->limits.tokens * m->config.feed_forward) * m->kernels->activation_size;
     attention->workspace = l->gate_up;
     attention->workspace_floats = (end - (char *)l->gate_up) / (int64_t)sizeof(float);
-    for (int64_t s = 0; s < batch->sequences; s++) {
-        int64_t blocks = ceil_divide(batch->starts[s + 1] - batch->starts[s], PAIR_BLOCK);
-        attention->block_pairs += blocks * (blocks + 1) / 2;
-    }
+    for (int64_t s = 0; s < batch->sequences; s++)
+        attention->block_pairs += pair_blocks(batch->starts[s + 1] - batch->starts[s], batch->contexts[s]);
 }
 
 // From dmiddle to dqkv, the gradients of q, k and v as projected.

@@ -23,20 +23,21 @@ __device__ inline int64_t tokens_in_tiles(const Attention &a, int64_t sequence)
     return a.key_pages != NULL && tokens == 1 ? 0 : tokens;
 }
 
-// Tile `number` of the tiles of all sequences, `rows` to a tile, where a sequence has `per_token` rows for each new
-// token. Every warp looks for itself. sequence -1: not so many. The last tile of a sequence, its longest, is first.
+// Tile `number` of the tiles of all sequences, `rows` to a tile, where a sequence has rows_of(it) rows, or `per_token`
+// for each new token. Every warp looks for itself. sequence -1: not so many. The last tile of a sequence, its longest, is first.
 struct Place {
     int sequence;
     int64_t first; // row within the sequence
 };
 
-__device__ inline Place find_tile(const Attention &a, int64_t number, int64_t per_token, int64_t rows)
+template <typename RowsOf>
+__device__ inline Place find_tile_of(const Attention &a, int64_t number, int64_t rows, RowsOf rows_of)
 {
     int lane = (int)threadIdx.x % 32;
     Place place = {-1, 0};
     for (int64_t base = 0; base < a.sequences && place.sequence < 0; base += 32) {
-        int64_t tokens = base + lane < a.sequences ? tokens_in_tiles(a, base + lane) : 0;
-        int tiles = (int)((tokens * per_token + rows - 1) / rows), until = warp_sum_until(tiles);
+        int64_t all = base + lane < a.sequences ? rows_of(base + lane) : 0;
+        int tiles = (int)((all + rows - 1) / rows), until = warp_sum_until(tiles);
         unsigned behind = __ballot_sync(~0u, until > number);
         int holder = behind == 0 ? 31 : __ffs((int)behind) - 1;
         int64_t last = __shfl_sync(~0u, until, holder);
@@ -45,6 +46,11 @@ __device__ inline Place find_tile(const Attention &a, int64_t number, int64_t pe
         number -= last;
     }
     return place;
+}
+
+__device__ inline Place find_tile(const Attention &a, int64_t number, int64_t per_token, int64_t rows)
+{
+    return find_tile_of(a, number, rows, [&](int64_t s) { return tokens_in_tiles(a, s) * per_token; });
 }
 
 // An upper bound of the number of tiles, which the host can tell without knowing the sequences.
@@ -76,6 +82,27 @@ __device__ inline bool open_rows(RowTile *tile, const Attention &a)
                     min(left, (int)ATTENTION_ROWS),
                     a.contexts[place.sequence],
                     a.context_rows == NULL ? start : a.context_rows[place.sequence]};
+    return true;
+}
+
+// Who sees some keys of a sequence, a block of queries at a time: its own ones, then those of the sequences that go on
+// from it, each from its first on.
+struct Seers {
+    int sequence, start, length; // of the queries' sequence: its first row in the batch, its rows
+    int query;                   // the block's first, in the sequence
+};
+
+// The next block, of `rows` queries; false: none is left before row `until`.
+__device__ inline bool next_seers(Seers *s, const Attention &a, int until, int rows)
+{
+    s->query += rows;
+    while (s->query >= s->length) {
+        if (s->start + s->length >= until)
+            return false;
+        s->start += s->length;
+        s->length = a.starts[++s->sequence + 1] - s->start;
+        s->query = 0;
+    }
     return true;
 }
 

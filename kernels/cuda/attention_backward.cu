@@ -4,7 +4,8 @@
 //   dV = Pᵀ·dO,  dK = dSᵀ·Q,  dQ = dS·K
 //
 // Two kernels, so that every gradient is one chain with one owner and nothing is added atomically: one owns 64 keys of
-// a kv head and walks the heads of the group, then the queries, ascending; the other owns 64 rows of queries
+// a kv head and walks the heads of the group, then the queries, ascending (each sequence's begin a block of them, and
+// with it a group of 16 in the chains); the other owns 64 rows of queries
 // (attention.cuh) and walks the keys ascending. P and dS are made twice: 7 products instead of 5. Both work alike: a
 // warp owns 16 rows, its P and dS never leave the registers (rounded, they are the next product's fragments), and the
 // other side's tiles come by cp.async, two stages deep. Limit: 14·D operations for each head, query and key it sees, in
@@ -51,21 +52,42 @@ __device__ inline void weights_of(float *p, float *ds, bool seen, float logsumex
 // ---- keys and values
 
 // What a block of this kernel works on: keys first .. first + 63 of one sequence's own, and one kv head. Whoever sees
-// them is in the rows from there on, up to `length` rows behind the start: the sequence, and those that go on from it.
+// them is in rows before `until`.
 struct KeyTile {
-    int first, keys, length, start, kv_head, group; // keys: of the sequence
+    int sequence, start, keys, until; // the sequence's first row, its rows
+    int first, kv_head, group;
 };
 
-// The queries of a head from `query` on, and what their rows end in: (QUERIES, D + PAD) twice, then two rows of numbers
-template <int D>
-__device__ inline void load_query_stage(element *stage, const Backward &backward, const KeyTile &tile, int head,
-                                        int query)
+// A step: queries of one head
+struct KeyStep {
+    Seers queries;
+    int head; // of the group
+};
+
+__device__ inline KeyStep first_step(const KeyTile &tile, int head)
 {
-    int64_t token = tile.start + query, first = token * backward.a.heads + head, q_stride = backward.q.stride,
-            dout_stride = backward.dout.stride;
+    return KeyStep{{tile.sequence, tile.start, tile.keys, tile.first}, head};
+}
+
+__device__ inline bool next_step(KeyStep *step, const Attention &a, const KeyTile &tile)
+{
+    if (next_seers(&step->queries, a, tile.until, QUERIES))
+        return true;
+    *step = first_step(tile, step->head + 1);
+    return step->head < tile.group;
+}
+
+// Its queries, and what their rows end in: (QUERIES, D + PAD) twice, then two rows of numbers
+template <int D>
+__device__ inline void load_query_stage(element *stage, const Backward &backward, const KeyTile &tile,
+                                        const KeyStep &step)
+{
+    int head = tile.kv_head * tile.group + step.head;
+    int64_t token = step.queries.start + step.queries.query, first = token * backward.a.heads + head,
+            q_stride = backward.q.stride, dout_stride = backward.dout.stride;
     const element *q = backward.q.data + token * q_stride + head * D,
                   *dout = backward.dout.data + token * dout_stride + head * D;
-    int live = tile.length - query;
+    int live = step.queries.length - step.queries.query;
     load_rows<D, QUERIES>(stage, q, [=](int r) { return r < live ? q + r * q_stride : NULL; });
     load_rows<D, QUERIES>(stage + QUERIES * (D + PAD), dout,
                           [=](int r) { return r < live ? dout + r * dout_stride : NULL; });
@@ -86,12 +108,14 @@ template <int D> __host__ __device__ constexpr int query_stage_elements()
 // One stage: a warp's 16 keys against QUERIES queries. The rows of the products are keys, their columns queries.
 template <int D>
 __device__ inline void key_step(float (*dk)[4], float (*dv)[4], const element *keys, const element *values,
-                                const element *stage, const KeyTile &tile, int query, float scale)
+                                const element *stage, const KeyTile &tile, const Seers &queries, float scale)
 {
     const element *q = stage, *dout = stage + QUERIES * (D + PAD);
     const float *ends = (const float *)(stage + 2 * QUERIES * (D + PAD));
     int warp = (int)threadIdx.x / 32, lane = (int)threadIdx.x % 32, warp_row = warp * 16 * (D + PAD);
-    int key = tile.first + warp * 16 + lane / 4;
+    int key =
+        queries.sequence == tile.sequence ? tile.first + warp * 16 + lane / 4 - queries.query : -KEYS; // those see all
+    int live = queries.length - queries.query;
     float p[QUERIES / 8][4], ds[QUERIES / 8][4];
     row_products<D, QUERIES>(
         p, [&](int k) { return load_a(keys + warp_row + k * 16, D + PAD); }, q, QUERIES / 16);
@@ -102,7 +126,7 @@ __device__ inline void key_step(float (*dk)[4], float (*dv)[4], const element *k
 #pragma unroll
         for (int i = 0; i < 4; i++) {
             int column = j * 8 + lane % 4 * 2 + i % 2;
-            bool seen = query + column < tile.length && key + i / 2 * 8 <= query + column;
+            bool seen = column < live && key + i / 2 * 8 <= column;
             weights_of(&p[j][i], &ds[j][i], seen, ends[column], ends[QUERIES + column], scale);
         }
     accumulate_rows<D, QUERIES>(dv, p, dout, QUERIES / 16);
@@ -115,32 +139,36 @@ template <int D> __global__ void __launch_bounds__(ATTENTION_THREADS) attention_
     Place place = find_tile(a, blockIdx.x, 1, KEYS);
     if (place.sequence < 0)
         return; // the whole block
-    KeyTile tile = {(int)place.first, 0, 0, a.starts[place.sequence], (int)blockIdx.y, (int)(a.heads / a.kv_heads)};
-    tile.keys = a.starts[place.sequence + 1] - tile.start;
-    tile.length = a.seen_until == NULL ? tile.keys : a.seen_until[place.sequence] - tile.start;
+    int start = a.starts[place.sequence], end = a.starts[place.sequence + 1];
+    KeyTile tile = {place.sequence,
+                    start,
+                    end - start,
+                    a.seen_until == NULL ? end : a.seen_until[place.sequence],
+                    (int)place.first,
+                    (int)blockIdx.y,
+                    (int)(a.heads / a.kv_heads)};
     element *keys = dynamic_shared<element>(), *values = keys + KEYS * (D + PAD), *stages = values + KEYS * (D + PAD);
     int64_t token = tile.start + tile.first, k_stride = backward.k.stride, v_stride = backward.v.stride;
     const element *k = backward.k.data + token * k_stride + tile.kv_head * D,
                   *v = backward.v.data + token * v_stride + tile.kv_head * D;
-    int live = tile.keys - tile.first, steps = (tile.length - tile.first + QUERIES - 1) / QUERIES,
-        all = steps * tile.group;
+    int live = tile.keys - tile.first;
     load_rows<D, KEYS>(keys, k, [=](int r) { return r < live ? k + r * k_stride : NULL; });
     load_rows<D, KEYS>(values, v, [=](int r) { return r < live ? v + r * v_stride : NULL; });
-    load_query_stage<D>(stages, backward, tile, tile.kv_head * tile.group, tile.first);
+    KeyStep step = first_step(tile, 0), next = step;
+    load_query_stage<D>(stages, backward, tile, step);
     cp_async_commit();
     float dk[D / 8][4], dv[D / 8][4], scale = 1.0f / sqrtf((float)D);
     clear<D>(dk);
     clear<D>(dv);
-    for (int step = 0; step < all; step++) { // heads of the group, then queries from the tile's first key on
-        int next = step + 1;
-        if (next < all)
-            load_query_stage<D>(stages + next % 2 * query_stage_elements<D>(), backward, tile,
-                                tile.kv_head * tile.group + next / steps, tile.first + next % steps * QUERIES);
+    bool more = true;
+    for (int stage = 0; more; stage ^= 1, step = next) { // heads of the group, then queries
+        more = next_step(&next, a, tile);
+        if (more)
+            load_query_stage<D>(stages + (stage ^ 1) * query_stage_elements<D>(), backward, tile, next);
         cp_async_commit();
         cp_async_wait<1>();
         __syncthreads(); // this step's stage is there
-        key_step<D>(dk, dv, keys, values, stages + step % 2 * query_stage_elements<D>(), tile,
-                    tile.first + step % steps * QUERIES, scale);
+        key_step<D>(dk, dv, keys, values, stages + stage * query_stage_elements<D>(), tile, step.queries, scale);
         __syncthreads(); // and may be filled again
     }
     cp_async_wait<0>();

@@ -119,13 +119,15 @@ struct StageBarriers {
 
 // ROWS keys (values) from position `first` on to a stage, which becomes full by one arrival, whoever brings them. The
 // whole warpgroup calls it; one thread waits for the stage, for nothing would keep the others within a phase of it.
+// by_hand: with zeros behind the tile's last position.
 template <int D, int ROWS>
 __device__ inline void load_block(unsigned char *to, const CUtensorMap *map, StageBarriers stage,
-                                  const HopperTile &tile, const Attention &a, const TokenRows &rows, int first)
+                                  const HopperTile &tile, const Attention &a, const TokenRows &rows, int first,
+                                  bool by_hand = false)
 {
     int end = min(first + ROWS - 1, tile.last);
-    bool parted = a.key_pages == NULL && first < tile.context && end >= tile.context &&
-                  tile.context_row + tile.context != tile.start;
+    bool parted = by_hand || (a.key_pages == NULL && first < tile.context && end >= tile.context &&
+                              tile.context_row + tile.context != tile.start);
     if (threadIdx.x == 0)
         mbarrier_wait(stage.empty, stage.parity ^ 1);
     if (parted)

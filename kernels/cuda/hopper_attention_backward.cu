@@ -2,17 +2,19 @@
 // of seven (formulas there; design and budget of both kernels: Dao 2023, Shah et al. 2024).
 //
 // The kernel that owns keys makes dS, which the one that owns queries needs once more. It writes it to memory, rounded
-// as it is for its own product, in blocks of (64 keys, 64 queries), 8 KiB each, those on and below the diagonal; and
-// the other kernel multiplies them with the keys. So every gradient is still one chain with one owner, and nothing is
-// added atomically. The blocks of some kv heads at a time, as many as the workspace holds.
+// as it is for its own product, in blocks of (64 keys, 64 queries), 8 KiB each, for every sequence those with keys that
+// it sees; and the other kernel multiplies them with the keys. So every gradient is still one chain with one owner, and
+// nothing is added atomically. The blocks of some kv heads at a time, as many as the workspace holds.
 //
 //   keys     a tile of 128 keys of a kv head, 64 for each of two warpgroups, walks the heads of the group, then
 //            queries, ascending. Sᵀ = K·Qᵀ and dPᵀ = V·dOᵀ from shared memory; Pᵀ and dSᵀ, in registers, are the left
 //            operands of dV += Pᵀ·dO and dK += dSᵀ·Q; meanwhile dSᵀ goes to shared memory, and from there in one piece.
 //   queries  a tile of 128 queries of a head, 64 for each of two warpgroups, walks the keys ascending: dQ += dS·K.
 //
-// Where a sequence goes on from another (shared prompts) the blocks of one would not be those of the other, and a long
-// document's may be more than the workspace holds: there the queries make dS again (hopper_attention_queries.cu).
+// Blocks of keys begin at position 0, with the context of a sequence that goes on from another (shared prompts): its own
+// tiles of keys begin where one of these does, with keys that are the context's, and both write their rows of the block
+// that has keys of both. Where the workspace does not hold the blocks of one kv head (a long document) the queries make
+// dS again (hopper_attention_queries.cu).
 //
 // Limit: 10·D operations for each head, query and key it sees, and dS, 2 bytes for each of these, to memory and back.
 // No card has run it yet.
@@ -46,6 +48,11 @@ struct HopperBackward {
 __device__ int next_key_tile, next_query_tile; // zero between launches
 
 __device__ inline int triangle(int n) { return n * (n + 1) / 2; }
+__device__ inline int blocks_in(int positions) { return (positions + SIDE - 1) / SIDE; }
+
+// What is left of a sequence's context behind its last whole block: the first of its own blocks begins with so many keys
+// that are the context's.
+__device__ inline int keys_ahead(const Attention &a, int sequence) { return a.contexts[sequence] % SIDE; }
 
 // Blocks of a head in front of this sequence's. Every warp looks for itself.
 __device__ inline int blocks_before(const Attention &a, int sequence)
@@ -54,7 +61,8 @@ __device__ inline int blocks_before(const Attention &a, int sequence)
     int sum = 0;
     for (int base = 0; base < sequence; base += 32) {
         int s = base + lane, length = s < sequence ? a.starts[s + 1] - a.starts[s] : 0;
-        int blocks = triangle((length + SIDE - 1) / SIDE);
+        int context = s < sequence ? a.contexts[s] : 0, queries = blocks_in(length);
+        int blocks = triangle(queries) + queries * blocks_in(context); // pair_blocks of kernels.h
         for (int by = 16; by > 0; by /= 2)
             blocks += __shfl_xor_sync(~0u, blocks, by);
         sum += blocks;
@@ -62,35 +70,81 @@ __device__ inline int blocks_before(const Attention &a, int sequence)
     return sum;
 }
 
-// What a block works on: 128 rows, keys of a kv head or queries of a head, from `first` on in one sequence
+// What a block works on: 128 rows, keys of a kv head or queries of a head, from `first` on in one sequence; of keys,
+// `first` may be below it (keys_ahead)
 struct HopperRows {
-    int start, length, first; // of the sequence: its row in the batch, its rows
-    int until;                // how many rows from there on see its keys: more, if others go on from it
-    int head;                 // of the launch's kv heads, or heads
-    int blocks;               // of dS, of one head, in front of the sequence's
+    int sequence, start, length, first; // the sequence's row in the batch, its rows
+    int context;                        // positions in front of it
+    int head;                           // of the launch's kv heads, or heads
 };
+
+__device__ inline HopperRows rows_of(const Attention &a, int sequence, int first, int head)
+{
+    int start = a.starts[sequence];
+    return HopperRows{sequence, start, a.starts[sequence + 1] - start, first, a.contexts[sequence], head};
+}
 
 // Tile `number` of all; false: there are not so many. The longest of a sequence first: the first keys, the last
 // queries.
-__device__ inline bool open_rows_of(HopperRows *tile, const HopperBackward &b, int number, int heads, bool keys)
+__device__ inline bool open_keys(HopperRows *tile, const HopperBackward &b, int number)
 {
     const Attention &a = b.backward.a;
-    Place place = find_tile(a, number / heads, 1, HOPPER_ROWS);
+    auto all_of = [&](int64_t s) { return a.starts[s + 1] - a.starts[s] + keys_ahead(a, (int)s); };
+    Place place = find_tile_of(a, number / b.kv_heads, HOPPER_ROWS, all_of);
     if (place.sequence < 0)
         return false;
-    int start = a.starts[place.sequence], length = a.starts[place.sequence + 1] - start, first = (int)place.first;
-    if (keys)
-        first = (length - 1) / HOPPER_ROWS * HOPPER_ROWS - first;
-    int until = a.seen_until == NULL ? length : a.seen_until[place.sequence] - start;
-    *tile =
-        HopperRows{start, length, first, until, number % heads, b.ds == NULL ? 0 : blocks_before(a, place.sequence)};
+    int last = ((int)all_of(place.sequence) - 1) / HOPPER_ROWS * HOPPER_ROWS;
+    *tile = rows_of(a, place.sequence, last - (int)place.first - keys_ahead(a, place.sequence), number % b.kv_heads);
     return true;
 }
 
-// The block of dS of a head of the launch, by number of its queries and keys in the sequence
-__device__ inline element *block_of(const HopperBackward &b, const HopperRows &tile, int head, int queries, int keys)
+__device__ inline bool open_queries(HopperRows *tile, const HopperBackward &b, int number, int heads)
 {
-    return b.ds + (int64_t)(head * b.blocks + tile.blocks + triangle(queries) + keys) * (SIDE * SIDE);
+    Place place = find_tile(b.backward.a, number / heads, 1, HOPPER_ROWS);
+    if (place.sequence < 0)
+        return false;
+    *tile = rows_of(b.backward.a, place.sequence, (int)place.first, number % heads);
+    return true;
+}
+
+// A sequence's blocks of dS
+struct Blocks {
+    int before;  // of one head, in front of them
+    int context; // its context's blocks of keys, the last of which may have keys of its own
+};
+
+__device__ inline Blocks blocks_of(const HopperBackward &b, int sequence)
+{
+    const Attention &a = b.backward.a;
+    return b.ds == NULL ? Blocks{0, 0} : Blocks{blocks_before(a, sequence), blocks_in(a.contexts[sequence])};
+}
+
+// The one of a head of the launch, by number of its queries in the sequence and of its keys from position 0 on
+__device__ inline element *block_at(const HopperBackward &b, const Blocks &of, int head, int queries, int keys)
+{
+    int place = head * b.blocks + of.before + triangle(queries) + queries * of.context + keys;
+    return b.ds + (int64_t)place * (SIDE * SIDE);
+}
+
+// ---- the steps of a tile of keys: the heads of the group, for each the blocks of queries that see some of its keys
+
+struct HopperStep {
+    Seers queries;
+    int head; // of the group
+};
+
+__device__ inline HopperStep first_step(const HopperRows &tile, int head)
+{
+    return HopperStep{{tile.sequence, tile.start, tile.length, max(tile.first, 0) / SIDE * SIDE}, head};
+}
+
+__device__ inline bool next_step(HopperStep *step, const Attention &a, const HopperRows &tile)
+{
+    int until = a.seen_until == NULL ? tile.start + tile.length : a.seen_until[tile.sequence];
+    if (next_seers(&step->queries, a, until, SIDE))
+        return true;
+    *step = first_step(tile, step->head + 1);
+    return step->head < (int)(a.heads / a.kv_heads);
 }
 
 // ---- keys and values: shared memory, in bytes from its start, and its barriers
@@ -145,12 +199,11 @@ __device__ inline void load_query_stage(const CUtensorMap *q, const CUtensorMap 
     }
 }
 
-__device__ inline void load_ends(float *ends, const AttentionBackward &b, const HopperRows &tile, int head, int query,
-                                 uint32_t full)
+__device__ inline void load_ends(float *ends, const AttentionBackward &b, const Seers &queries, int head, uint32_t full)
 {
     for (int r = (int)threadIdx.x % 32; r < SIDE; r += 32) {
-        int64_t row = (int64_t)(tile.start + query + r) * b.a.heads + head;
-        bool live = query + r < tile.until;
+        int64_t row = (int64_t)(queries.start + queries.query + r) * b.a.heads + head;
+        bool live = queries.query + r < queries.length;
         ends[r] = live ? b.logsumexp[row] * LOG2_E : 0;
         ends[SIDE + r] = live ? b.delta[row] : 0;
     }
@@ -170,24 +223,24 @@ __device__ inline void load_for_keys(const HopperBackward &b, const CUtensorMap 
     for (int parity = 0;; parity ^= 1) {
         HopperRows tile;
         int number = next_number(slot, &next_key_tile, b.key_tiles, barriers + 8 * KEYS_EMPTY, parity, 64);
-        bool more = number >= 0 && open_rows_of(&tile, b, number, b.kv_heads, true);
+        bool more = number >= 0 && open_keys(&tile, b, number);
         if (threadIdx.x == 0 && more)
             load_keys<D>(b, tile, k, v, base, barriers + 8 * KEYS_FULL);
         else if (threadIdx.x == 0)
             mbarrier_arrive(barriers + 8 * KEYS_FULL);
         if (number < 0)
             return;
-        int steps = more ? (tile.until - tile.first + SIDE - 1) / SIDE : 0;
-        for (int step = 0; step < steps * group; step++) {
-            int head = (b.first_head + tile.head) * group + step / steps, query = tile.first + step % steps * SIDE;
+        HopperStep step = more ? first_step(tile, 0) : HopperStep{};
+        for (; more; more = next_step(&step, a, tile)) {
+            int head = (b.first_head + tile.head) * group + step.head;
             uint32_t full = barriers + 8 * (QUERIES_FULL + stage.number);
             if (threadIdx.x == 0 || warp == 1) // nothing would keep the others within a phase of it
                 mbarrier_wait(barriers + 8 * (QUERIES_EMPTY + stage.number), stage.parity ^ 1);
             if (threadIdx.x == 0)
                 load_query_stage<D>(q, dout, base + KeyRoom<D>::STAGES + stage.number * KeyRoom<D>::TILE, full, head,
-                                    tile.start + query);
+                                    step.queries.start + step.queries.query);
             if (warp == 1)
-                load_ends((float *)(room + KeyRoom<D>::ENDS) + stage.number * 2 * SIDE, b.backward, tile, head, query,
+                load_ends((float *)(room + KeyRoom<D>::ENDS) + stage.number * 2 * SIDE, b.backward, step.queries, head,
                           full);
             stage.advance();
         }
@@ -224,15 +277,21 @@ template <int D> __device__ inline void zero_tail(const KeyWorker<D> &w, int liv
     barrier_sync(TAIL_IS_ZERO, MULTIPLIERS);
 }
 
-// dSᵀ, rounded, (64 keys, 64 queries) to shared memory, and from there to `block`; NULL: above the diagonal, nowhere
-template <int D> __device__ inline void put_ds(KeyWorker<D> *w, const uint32_t (*ds)[4], element *block)
+// Rows (keys) from .. until - 1 of a block of dS; block NULL: of none
+struct BlockRows {
+    element *block;
+    int from, until;
+};
+
+// dSᵀ, rounded, (64 keys, 64 queries) to shared memory, and from there to its rows of a block
+template <int D> __device__ inline void put_ds(KeyWorker<D> *w, const uint32_t (*ds)[4], const BlockRows &to)
 {
     int lane = w->thread % 32, row = w->thread / 32 * 16 + lane % 16;
     unsigned char *buffer = w->room + KeyRoom<D>::DS + (w->me * 2 + w->buffer) * BLOCK_BYTES;
     if (w->thread == 0)
         bulk_wait_read<1>();         // who stored from this buffer before has read it
     barrier_sync(MINE + w->me, 128); // and all have read what the rows end in
-    if (block == NULL)
+    if (to.block == NULL)
         return;
 #pragma unroll
     for (int k = 0; k < SIDE / 16; k++)
@@ -240,7 +299,8 @@ template <int D> __device__ inline void put_ds(KeyWorker<D> *w, const uint32_t (
     proxy_fence();
     barrier_sync(MINE + w->me, 128);
     if (w->thread == 0) {
-        bulk_store(block, shared_address(buffer), BLOCK_BYTES);
+        bulk_store(to.block + to.from * SIDE, shared_address(buffer) + to.from * SIDE * 2,
+                   (to.until - to.from) * SIDE * 2);
         bulk_commit();
     }
     w->buffer ^= 1;
@@ -265,11 +325,11 @@ __device__ inline void weigh_gradients(float (*ds)[4], const float (*p)[4], cons
             ds[j][i] = score_gradient(p[j][i], ds[j][i], delta[j * 8 + (int)threadIdx.x % 4 * 2 + i % 2], scale);
 }
 
-// Zeros where a query does not see a key, or is not there. key: of the thread's first row; query: of the block's first
-// column
-__device__ inline void hide_unseen(float (*x)[4], const HopperRows &tile, int key, int query)
+// Zeros where a query does not see a key, or is not there. key: of the thread's first row, from the block's first column
+// on; queries: how many are there
+__device__ inline void hide_unseen(float (*x)[4], int key, int queries)
 {
-    int column = query + (int)threadIdx.x % 4 * 2;
+    int column = (int)threadIdx.x % 4 * 2;
 #pragma unroll
     for (int half = 0; half < 2; half++) {
         int from = key + half * 8; // a key that is not there is nobody's: in blocks of dS it lies behind all queries
@@ -277,25 +337,29 @@ __device__ inline void hide_unseen(float (*x)[4], const HopperRows &tile, int ke
         for (int j = 0; j < SIDE / 8; j++)
 #pragma unroll
             for (int i = 0; i < 2; i++)
-                if (column + j * 8 + i < from || column + j * 8 + i >= tile.until)
+                if (column + j * 8 + i < from || column + j * 8 + i >= queries)
                     x[j][half * 2 + i] = 0;
     }
 }
 
 template <int D>
-__device__ inline void key_step(float (*dk)[4], float (*dv)[4], KeyWorker<D> *w, const HopperRows &tile, int query,
-                                element *block, float scale)
+__device__ inline void key_step(float (*dk)[4], float (*dv)[4], KeyWorker<D> *w, const HopperRows &tile,
+                                const Seers &seers, const BlockRows &to, float scale)
 {
     uint32_t queries = w->base + KeyRoom<D>::STAGES + w->stage.number * KeyRoom<D>::TILE,
              douts = queries + KeyRoom<D>::TILE / 2, mine = w->base + w->me * SIDE * 128;
     const float *ends = (const float *)(w->room + KeyRoom<D>::ENDS) + w->stage.number * 2 * SIDE;
-    int key = tile.first + w->me * SIDE + w->thread / 32 * 16 + w->thread % 32 / 4;
-    bool masked = query < tile.first + HOPPER_ROWS || query + SIDE > tile.until;
+    int live = seers.length - seers.query,
+        first = tile.first - seers.query; // the tile's first key, seen from the queries
+    if (seers.sequence != tile.sequence)
+        first = -HOPPER_ROWS; // they see all
+    int key = first + w->me * SIDE + w->thread / 32 * 16 + w->thread % 32 / 4;
+    bool masked = first + HOPPER_ROWS > 0 || live < SIDE;
     float p[SIDE / 8][4], ds[SIDE / 8][4];
     uint32_t weights[SIDE / 16][4], gradients[SIDE / 16][4];
     mbarrier_wait(w->barrier(QUERIES_FULL + w->stage.number), w->stage.parity);
-    if (query + SIDE > tile.until)
-        zero_tail(*w, tile.until - query);
+    if (live < SIDE)
+        zero_tail(*w, live);
     wgmma_fence();
     tile_products<D, SIDE>(p, mine + KeyRoom<D>::KEYS, PART_BYTES, queries, HALF_PART_BYTES);
     wgmma_commit();
@@ -305,13 +369,13 @@ __device__ inline void key_step(float (*dk)[4], float (*dv)[4], KeyWorker<D> *w,
     wgmma_hold<SIDE / 8>(p);
     weigh_scores(p, ends, scale);
     if (masked)
-        hide_unseen(p, tile, key, query);
+        hide_unseen(p, key, live);
     round_to_fragments<SIDE / 16>(weights, p);
     wgmma_wait<0>();
     wgmma_hold<SIDE / 8>(ds);
     weigh_gradients(ds, p, ends + SIDE, scale);
     if (masked)
-        hide_unseen(ds, tile, key, query);
+        hide_unseen(ds, key, live);
     round_to_fragments<SIDE / 16>(gradients, ds);
     wgmma_hold<SIDE / 16>(weights);
     wgmma_hold<SIDE / 16>(gradients);
@@ -321,7 +385,7 @@ __device__ inline void key_step(float (*dk)[4], float (*dv)[4], KeyWorker<D> *w,
     tile_sums<D, SIDE / 16>(dv, weights, douts, HALF_PART_BYTES);
     tile_sums<D, SIDE / 16>(dk, gradients, queries, HALF_PART_BYTES);
     wgmma_commit();
-    put_ds(w, gradients, block);
+    put_ds(w, gradients, to);
     wgmma_wait<0>();
     wgmma_hold<D / 8>(dv);
     wgmma_hold<D / 8>(dk);
@@ -332,27 +396,43 @@ __device__ inline void key_step(float (*dk)[4], float (*dv)[4], KeyWorker<D> *w,
     w->stage.advance();
 }
 
+// Where dS of these queries and a warpgroup's 64 keys belongs. Of the keys of a tile those are written that are its
+// sequence's own and, where its own queries see none of a block, that block is not there.
+__device__ inline BlockRows rows_of_block(const HopperBackward &b, const HopperRows &tile, const Seers &seers,
+                                          const Blocks &blocks, int head, int me)
+{
+    int first = tile.first + me * SIDE, from = max(-first, 0), until = SIDE;
+    if (seers.sequence != tile.sequence)
+        until = min(tile.length - first, (int)SIDE); // what is behind them is the other sequence's
+    bool there = b.ds != NULL && from < until && (seers.sequence != tile.sequence || first < seers.query + (int)SIDE);
+    int keys = (tile.context + first) / SIDE;
+    return BlockRows{there ? block_at(b, blocks, head, seers.query / SIDE, keys) : NULL, from, until};
+}
+
 template <int D>
 __device__ inline void work_on_keys(KeyWorker<D> *w, const HopperBackward &b, const HopperRows &tile, float scale)
 {
     const Attention &a = b.backward.a;
-    int group = (int)(a.heads / a.kv_heads), steps = (tile.until - tile.first + SIDE - 1) / SIDE;
-    int keys = tile.first / SIDE + w->me; // number of the warpgroup's block of keys
+    int group = (int)(a.heads / a.kv_heads);
     float dk[D / 8][4], dv[D / 8][4];
     clear<D>(dk);
     clear<D>(dv);
-    for (int head = 0; head < group; head++)
-        for (int step = 0; step < steps; step++) {
-            int queries = tile.first / SIDE + step;
-            element *block =
-                b.ds == NULL || queries < keys ? NULL : block_of(b, tile, tile.head * group + head, queries, keys);
-            key_step<D>(dk, dv, w, tile, queries * SIDE, block, scale);
-        }
+    HopperStep step = first_step(tile, 0);
+    Blocks blocks = blocks_of(b, tile.sequence);
+    for (bool more = true; more;) {
+        BlockRows to = rows_of_block(b, tile, step.queries, blocks, tile.head * group + step.head, w->me);
+        key_step<D>(dk, dv, w, tile, step.queries, to, scale);
+        int sequence = step.queries.sequence;
+        more = next_step(&step, a, tile);
+        if (more && step.queries.sequence != sequence)
+            blocks = blocks_of(b, step.queries.sequence);
+    }
     w->done_with_tile();
     auto put = [&](const TokenRows &to, const float(*x)[4]) {
         put_rows<D>(to.data, x, [&](int r) -> int64_t { // rows of the block begin behind those of the producers
             int key = tile.first + r - (HOPPER_THREADS - MULTIPLIERS) / 2;
-            return key < tile.length ? (tile.start + key) * to.stride + (b.first_head + tile.head) * D : -1;
+            bool own = key >= 0 && key < tile.length;
+            return own ? (tile.start + key) * to.stride + (b.first_head + tile.head) * D : -1;
         });
     };
     put(b.backward.dk, dk);
@@ -369,7 +449,7 @@ template <int D> __device__ inline void multiply_for_keys(const HopperBackward &
         int number = ((const int *)(room + KeyRoom<D>::NUMBER))[parity];
         if (number < 0)
             break;
-        if (open_rows_of(&tile, b, number, b.kv_heads, true))
+        if (open_keys(&tile, b, number))
             work_on_keys<D>(&w, b, tile, scale);
         else
             w.done_with_tile();
@@ -424,47 +504,55 @@ typedef Stage<QUERY_STAGES> BlockStage;
 // How many blocks of keys the tile's first (second) 64 queries see; 0: there are none of these queries
 __device__ inline int blocks_seen(const HopperRows &tile, int half)
 {
-    int queries = tile.first / SIDE + half;
-    return queries * SIDE < tile.length ? queries + 1 : 0;
+    int query = tile.first + half * SIDE;
+    return query < tile.length ? (tile.context + min(query + SIDE, tile.length) - 1) / SIDE + 1 : 0;
 }
 
-template <int D>
-__device__ inline void load_for_queries(const HopperBackward &b, const HopperRows &tile, const CUtensorMap *k,
-                                        uint32_t base, BlockStage *stage)
+// As the loads of keys know it
+__device__ inline HopperTile tile_of(const HopperBackward &b, const HopperRows &rows)
 {
     const Attention &a = b.backward.a;
-    uint32_t barriers = base + QueryRoom<D>::BARRIERS;
-    int group = (int)(a.heads / a.kv_heads), seen[2] = {blocks_seen(tile, 0), blocks_seen(tile, 1)};
+    HopperTile tile;
+    tile.sequence = rows.sequence, tile.start = rows.start, tile.context = rows.context;
+    tile.kv_head = b.first_head + rows.head / (int)(a.heads / a.kv_heads);
+    tile.context_row = a.context_rows == NULL ? rows.start : a.context_rows[rows.sequence];
+    tile.last = rows.context + min(rows.first + (int)HOPPER_ROWS, rows.length) - 1;
+    return tile;
+}
+
+// By the whole warpgroup, for the keys of a block may lie apart. A stage is full when its keys are, and its blocks.
+template <int D>
+__device__ inline void load_for_queries(const HopperBackward &b, const HopperRows &tile, const CUtensorMap *k,
+                                        unsigned char *room, BlockStage *stage)
+{
+    const Attention &a = b.backward.a;
+    uint32_t base = shared_address(room), barriers = base + QueryRoom<D>::BARRIERS;
+    int seen[2] = {blocks_seen(tile, 0), blocks_seen(tile, 1)};
+    HopperTile keys_of = tile_of(b, tile);
+    Blocks blocks = blocks_of(b, tile.sequence);
     for (int keys = 0; keys < max(seen[0], seen[1]); keys++) {
-        uint32_t full = barriers + 8 * (STAGE_FULL + stage->number), at = base + stage->number * QueryRoom<D>::STAGE;
-        mbarrier_wait(barriers + 8 * (STAGE_EMPTY + stage->number), stage->parity ^ 1);
-        int halves = (keys < seen[0]) + (keys < seen[1]);
-        mbarrier_expect(full, halves * BLOCK_BYTES + SIDE * D * 2);
-        for (int half = 0; half < 2; half++)
-            if (keys < seen[half])
-                bulk_load(at + half * BLOCK_BYTES, block_of(b, tile, tile.head, tile.first / SIDE + half, keys),
-                          BLOCK_BYTES, full);
-        for (int part = 0; part < D / PART_COLUMNS; part++)
-            tensor_load(at + QueryRoom<D>::KEYS + part * HALF_PART_BYTES, k, full, part * PART_COLUMNS,
-                        b.first_head + tile.head / group, tile.start + keys * SIDE);
+        int at = stage->number * QueryRoom<D>::STAGE;
+        StageBarriers both = {barriers + 8 * (STAGE_FULL + stage->number), barriers + 8 * (STAGE_EMPTY + stage->number),
+                              stage->parity};
+        bool ends = (keys + 1) * SIDE > tile.context + tile.length; // behind the last key zeros, not what lies there
+        load_block<D, SIDE>(room + at + QueryRoom<D>::KEYS, k, both, keys_of, a, b.backward.k, keys * SIDE, ends);
+        if (threadIdx.x == 0) {
+            int halves = (keys < seen[0]) + (keys < seen[1]);
+            mbarrier_expect(both.full, halves * BLOCK_BYTES);
+            for (int half = 0; half < 2; half++)
+                if (keys < seen[half])
+                    bulk_load(base + at + half * BLOCK_BYTES,
+                              block_at(b, blocks, tile.head, tile.first / SIDE + half, keys), BLOCK_BYTES, both.full);
+        }
         stage->advance();
     }
 }
 
-// The last block of a sequence's keys is seen by one warpgroup only, whose queries are the last. What lies behind the
-// keys becomes zeros.
-template <int D> __device__ inline void zero_keys(unsigned char *keys, int live, int me, int thread)
-{
-    zero_rows<D, SIDE>(keys, live, thread, 128);
-    proxy_fence();
-    barrier_sync(MINE + me, 128);
-}
-
 template <int D>
-__device__ inline void work_on_queries(const HopperBackward &b, const HopperRows &tile, unsigned char *room, int me,
+__device__ inline void work_on_queries(const HopperBackward &b, const HopperRows &tile, uint32_t base, int me,
                                        int thread, BlockStage *stage)
 {
-    uint32_t base = shared_address(room), barriers = base + QueryRoom<D>::BARRIERS;
+    uint32_t barriers = base + QueryRoom<D>::BARRIERS;
     int mine = blocks_seen(tile, me), all = max(blocks_seen(tile, 0), blocks_seen(tile, 1));
     float dq[D / 8][4];
     clear<D>(dq);
@@ -472,8 +560,6 @@ __device__ inline void work_on_queries(const HopperBackward &b, const HopperRows
         uint32_t at = base + stage->number * QueryRoom<D>::STAGE, rows = at + QueryRoom<D>::KEYS;
         mbarrier_wait(barriers + 8 * (STAGE_FULL + stage->number), stage->parity);
         if (keys < mine) {
-            if ((keys + 1) * SIDE > tile.length)
-                zero_keys<D>(room + (rows - base), tile.length - keys * SIDE, me, thread);
             wgmma_hold<D / 8>(dq);
             wgmma_fence();
 #pragma unroll
@@ -504,7 +590,7 @@ __global__ void __launch_bounds__(HOPPER_THREADS, 1)
     uint32_t base = shared_address(room);
     if (threadIdx.x == 0) {
         for (int i = 0; i < QUERY_BARRIERS; i++)
-            mbarrier_init(base + QueryRoom<D>::BARRIERS + 8 * i, i < STAGE_EMPTY ? 1 : MULTIPLIERS / 32);
+            mbarrier_init(base + QueryRoom<D>::BARRIERS + 8 * i, i < STAGE_EMPTY ? 2 : MULTIPLIERS / 32);
         mbarrier_init_fence();
     }
     __syncthreads();
@@ -513,14 +599,14 @@ __global__ void __launch_bounds__(HOPPER_THREADS, 1)
     HopperRows tile;
     if (warpgroup == 0) {
         registers_down<56>();
-        for (int n = (int)blockIdx.x; threadIdx.x < 32 && n < b.query_tiles; n += (int)gridDim.x)
-            if (open_rows_of(&tile, b, n, heads, false) && threadIdx.x == 0)
-                load_for_queries<D>(b, tile, &k, base, &stage);
+        for (int n = (int)blockIdx.x; n < b.query_tiles; n += (int)gridDim.x)
+            if (open_queries(&tile, b, n, heads))
+                load_for_queries<D>(b, tile, &k, room, &stage);
     } else {
         registers_up<224>();
         for (int n = (int)blockIdx.x; n < b.query_tiles; n += (int)gridDim.x)
-            if (open_rows_of(&tile, b, n, heads, false))
-                work_on_queries<D>(b, tile, room, warpgroup - 1, (int)threadIdx.x % 128, &stage);
+            if (open_queries(&tile, b, n, heads))
+                work_on_queries<D>(b, tile, base, warpgroup - 1, (int)threadIdx.x % 128, &stage);
     }
 #endif
 }
@@ -531,6 +617,8 @@ template <int D> static void start_hopper(Stream *s, const AttentionBackward &ba
 {
     const Attention *a = &backward.a;
     int64_t tiles = tiles_at_most(a, tokens, 1, HOPPER_ROWS), group = a->heads / a->kv_heads;
+    int64_t key_tiles =
+        a->context_rows == NULL ? tiles : tiles_at_most(a, tokens + a->sequences * SIDE, 1, HOPPER_ROWS);
     int most = device_multiprocessors();
     CUtensorMap q, dout, k, v, k_half;
     auto describe = [=](CUtensorMap *map, const TokenRows &x, int64_t heads, int box_rows) {
@@ -545,9 +633,9 @@ template <int D> static void start_hopper(Stream *s, const AttentionBackward &ba
     for (int first = 0, count; first < a->kv_heads; first += count) {
         count = blocks ? min(kv_heads, (int)a->kv_heads - first) : (int)a->kv_heads;
         HopperBackward b = {
-            backward,           blocks ? (element *)a->workspace : NULL, first, count, (int)tiles * count, 0,
+            backward,           blocks ? (element *)a->workspace : NULL, first, count, (int)key_tiles * count, 0,
             (int)a->block_pairs};
-        b.query_tiles = b.key_tiles * (int)group;
+        b.query_tiles = (int)(tiles * count * group);
         launch(s, dim3((unsigned)min(b.key_tiles, most)), HOPPER_THREADS, KeyRoom<D>::BYTES, hopper_keys_kernel<D>, q,
                dout, k, v, b);
         if (blocks)
@@ -556,10 +644,10 @@ template <int D> static void start_hopper(Stream *s, const AttentionBackward &ba
     }
 }
 
-// How many kv heads' blocks of dS the workspace holds; 0: none, or no sequence's queries may be in another's blocks
+// How many kv heads' blocks of dS the workspace holds
 static int64_t heads_at_a_time(const Attention *a)
 {
-    if (a->context_rows != NULL || a->workspace == NULL || a->block_pairs == 0 || a->block_pairs * a->heads > INT32_MAX)
+    if (a->workspace == NULL || a->block_pairs == 0 || a->block_pairs * a->heads > INT32_MAX)
         return 0;
     return a->workspace_floats * (int64_t)sizeof(float) / (a->block_pairs * BLOCK_BYTES * (a->heads / a->kv_heads));
 }

@@ -72,15 +72,8 @@ enum { FIRST = 130 };
 // workspace: whether dS has room to go through memory, of one kv head at a time, or the queries make it again
 static bool attention_agrees(char *memory, int64_t D, bool workspace)
 {
-    enum {
-        SEQUENCES = 3,
-        LAST = 69,
-        T = FIRST + 1 + LAST,
-        H = 4,
-        KV = 2,
-        BLOCKS = (FIRST + PAIR_BLOCK - 1) / PAIR_BLOCK
-    };
-    enum { BLOCK_PAIRS = BLOCKS * (BLOCKS + 1) / 2 + 1 + 3 }; // the last sequence has two blocks
+    enum { SEQUENCES = 3, LAST = 69, T = FIRST + 1 + LAST, H = 4, KV = 2 };
+    const int64_t blocks = pair_blocks(FIRST, 0) + pair_blocks(1, 0) + pair_blocks(LAST, 0);
     const int32_t starts[SEQUENCES + 1] = {0, FIRST, FIRST + 1, T}, contexts[SEQUENCES] = {0, 0, 0};
     Piece piece = {memory, 0};
     int32_t *device_starts = piece.take<int32_t>(SEQUENCES + 1), *device_contexts = piece.take<int32_t>(SEQUENCES);
@@ -92,8 +85,8 @@ static bool attention_agrees(char *memory, int64_t D, bool workspace)
     Tensor q = side(qkv, 0, Q), k = side(qkv, Q, K), v = side(qkv, K, ALL);
     Attention a = {};
     a.sequences = SEQUENCES, a.heads = H, a.kv_heads = KV, a.head_width = D;
-    a.starts = device_starts, a.contexts = device_contexts, a.block_pairs = BLOCK_PAIRS;
-    a.workspace_floats = BLOCK_PAIRS * 2048 * (H / KV);
+    a.starts = device_starts, a.contexts = device_contexts, a.block_pairs = blocks;
+    a.workspace_floats = blocks * 2048 * (H / KV);
     a.workspace = workspace ? piece.take<float>(a.workspace_floats) : NULL;
     float *delta = piece.take<float>(T * H);
     char *results = piece.take<char>(0);

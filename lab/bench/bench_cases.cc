@@ -353,8 +353,7 @@ static AttentionArrays attention_arrays(Memory &a, const Kernels *k, const Sizes
 // As much as the model lends going back: gate, up and their product of these tokens (model/backward.c)
 static void lend_workspace(Attention *who, Memory &a, const Sizes &z, int64_t tokens)
 {
-    int64_t blocks = ceil_divide(tokens / who->sequences, PAIR_BLOCK);
-    who->block_pairs = who->sequences * blocks * (blocks + 1) / 2;
+    who->block_pairs = who->sequences * pair_blocks(tokens / who->sequences, 0);
     who->workspace_floats = 3 * tokens * z.F / 2;
     who->workspace = a.empty_floats(who->workspace_floats);
 }

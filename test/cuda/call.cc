@@ -507,14 +507,12 @@ Attended attention_forward(const Kernels *k, const Sequences &s, const Pages *pa
     return Attended{m.read(out), m.read(logsumexp, s.q.rows * a.heads)};
 }
 
-// Of every sequence the blocks of 64 x 64 on and below the diagonal, each 2,048 floats: the workspace holds those of
+// Of every sequence the blocks of 64 queries and 64 keys that they see, each 2,048 floats: the workspace holds those of
 // one or two kv heads, so that the others come behind.
 static void add_workspace(Attention *a, Memory &m, const Sequences &s)
 {
-    for (size_t i = 0; i + 1 < s.starts.size(); i++) {
-        int64_t blocks = ceil_divide(s.starts[i + 1] - s.starts[i], PAIR_BLOCK);
-        a->block_pairs += blocks * (blocks + 1) / 2;
-    }
+    for (size_t i = 0; i + 1 < s.starts.size(); i++)
+        a->block_pairs += pair_blocks(s.starts[i + 1] - s.starts[i], s.contexts[i]);
     if (s.q.rows % 3 == 0)
         return; // not even that
     int64_t of_kv_head = a->block_pairs * 2048 * (a->heads / a->kv_heads);

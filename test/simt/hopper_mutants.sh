@@ -50,24 +50,29 @@ backward: the wait for keys|backward|mbarrier_wait(w.barrier(KEYS_FULL), parity)
 backward: the wait for queries|backward|mbarrier_wait(w->barrier(QUERIES_FULL + w->stage.number), w->stage.parity);|;
 backward: the wait for a free stage|backward|mbarrier_wait(barriers + 8 * (QUERIES_EMPTY + stage.number), stage.parity ^ 1);|;
 backward: the wait for blocks of dS|backward|mbarrier_wait(barriers + 8 * (STAGE_FULL + stage->number), stage->parity);|;
-backward: the wait for a free stage of blocks|backward|mbarrier_wait(barriers + 8 * (STAGE_EMPTY + stage->number), stage->parity ^ 1);|;
 backward: bytes that are expected of blocks|backward|int halves = (keys < seen[0]) + (keys < seen[1]);|int halves = 2;
 backward: arrivals of both loading warps|backward|i >= QUERIES_EMPTY ? MULTIPLIERS / 32 : 2;|i >= QUERIES_EMPTY ? MULTIPLIERS / 32 : 1;
 backward: a lane that speaks for its warp's ends|backward|1:__syncwarp();|;
 backward: a fence behind the tail's zeros|backward|1:proxy_fence();|;
 backward: a fence behind dS|backward|2:proxy_fence();|;
-backward: a fence behind zero keys|backward|3:proxy_fence();|;
 backward: a barrier behind the tail's zeros|backward|barrier_sync(TAIL_IS_ZERO, MULTIPLIERS);|;
 backward: a barrier before dS is overwritten|backward|1:barrier_sync(MINE + w->me, 128);|;
 backward: a barrier before dS is stored|backward|2:barrier_sync(MINE + w->me, 128);|;
-backward: a barrier behind zero keys|backward|barrier_sync(MINE + me, 128);|;
+backward: a stage that waits for blocks, and for keys|backward|i < STAGE_EMPTY ? 2 : |i < STAGE_EMPTY ? 1 : 
 backward: each warp for itself|backward|if (thread % 32 == 0) // each warp for itself: none|if (thread == 0) // none
 backward: dS read before it is overwritten|backward|bulk_wait_read<1>();|;
 backward: dS stored at the end|backward|bulk_wait<0>();|;
 backward: the group of a store closed|backward|bulk_commit();|;
 backward: two buffers of dS|backward|w->buffer ^= 1;|;
-backward: zeros behind the last query|backward|if (query + SIDE > tile.until)|if (false)
-backward: zeros behind the last key|backward|if ((keys + 1) * SIDE > tile.length)|if (false)
+backward: zeros behind the last query|backward|if (live < SIDE)|if (false)
+backward: zeros behind the last key|backward|bool ends = (keys + 1) * SIDE > tile.context + tile.length;|bool ends = false;
+backward: tiles of keys that begin with a context's|backward|return a.contexts[sequence] % SIDE;|return 0;
+backward: more tiles where they do|backward|tiles_at_most(a, tokens + a->sequences * SIDE, 1, HOPPER_ROWS)|tiles
+backward: rows of a block that are the context's|backward|from = max(-first, 0)|from = 0
+backward: rows of a block that are behind the context's|backward|until = min(tile.length - first, (int)SIDE);|until = SIDE;
+backward: another sequence that sees all of a tile|backward|first = -HOPPER_ROWS; // they see all|first = tile.first;
+backward: the blocks of another sequence|backward|if (more && step.queries.sequence != sequence)|if (false)
+backward: the context's blocks in front of its own|backward|triangle(queries) + queries * of.context + keys|triangle(queries) + keys
 backward: the other swizzle of dS|backward|((k * 2 + lane / 16) ^ (row % 8))|(k * 2 + lane / 16)
 queries: a fence before the scores|queries|1:wgmma_fence();|;
 queries: a fence before the sums|queries|2:wgmma_fence();|;
