@@ -77,7 +77,10 @@ __device__ inline bool next_step(KeyStep *step, const Attention &a, const KeyTil
     return step->head < tile.group;
 }
 
-// Its queries, and what their rows end in: (QUERIES, D + PAD) twice, then two rows of numbers
+// Its queries, and what their rows end in: (QUERIES, D + PAD) twice, then two rows of numbers; behind those what they are
+// to the tile's keys, how many there are and the tile's first key, counted from the first of them
+enum { ABOUT = 4 };
+
 template <int D>
 __device__ inline void load_query_stage(element *stage, const Backward &backward, const KeyTile &tile,
                                         const KeyStep &step)
@@ -98,24 +101,29 @@ __device__ inline void load_query_stage(element *stage, const Backward &backward
         ends[r] = r < live ? backward.logsumexp[row] * LOG2_E : 0;
         ends[QUERIES + r] = r < live ? backward.delta[row] : 0;
     }
+    int *about = (int *)(ends + 2 * QUERIES);
+    if (threadIdx.x == 0) {
+        about[0] = live;
+        about[1] =
+            step.queries.sequence == tile.sequence ? tile.first - step.queries.query : -KEYS; // another's see all
+    }
 }
 
 template <int D> __host__ __device__ constexpr int query_stage_elements()
 {
-    return 2 * QUERIES * (D + PAD) + 2 * QUERIES * (int)(sizeof(float) / sizeof(element));
+    return 2 * QUERIES * (D + PAD) + (2 * QUERIES + ABOUT) * (int)(sizeof(float) / sizeof(element));
 }
 
 // One stage: a warp's 16 keys against QUERIES queries. The rows of the products are keys, their columns queries.
 template <int D>
 __device__ inline void key_step(float (*dk)[4], float (*dv)[4], const element *keys, const element *values,
-                                const element *stage, const KeyTile &tile, const Seers &queries, float scale)
+                                const element *stage, float scale)
 {
     const element *q = stage, *dout = stage + QUERIES * (D + PAD);
     const float *ends = (const float *)(stage + 2 * QUERIES * (D + PAD));
     int warp = (int)threadIdx.x / 32, lane = (int)threadIdx.x % 32, warp_row = warp * 16 * (D + PAD);
-    int key =
-        queries.sequence == tile.sequence ? tile.first + warp * 16 + lane / 4 - queries.query : -KEYS; // those see all
-    int live = queries.length - queries.query;
+    const int *about = (const int *)(ends + 2 * QUERIES);
+    int live = about[0], key = about[1] + warp * 16 + lane / 4;
     float p[QUERIES / 8][4], ds[QUERIES / 8][4];
     row_products<D, QUERIES>(
         p, [&](int k) { return load_a(keys + warp_row + k * 16, D + PAD); }, q, QUERIES / 16);
@@ -154,21 +162,21 @@ template <int D> __global__ void __launch_bounds__(ATTENTION_THREADS) attention_
     int live = tile.keys - tile.first;
     load_rows<D, KEYS>(keys, k, [=](int r) { return r < live ? k + r * k_stride : NULL; });
     load_rows<D, KEYS>(values, v, [=](int r) { return r < live ? v + r * v_stride : NULL; });
-    KeyStep step = first_step(tile, 0), next = step;
+    KeyStep step = first_step(tile, 0);
     load_query_stage<D>(stages, backward, tile, step);
     cp_async_commit();
     float dk[D / 8][4], dv[D / 8][4], scale = 1.0f / sqrtf((float)D);
     clear<D>(dk);
     clear<D>(dv);
     bool more = true;
-    for (int stage = 0; more; stage ^= 1, step = next) { // heads of the group, then queries
-        more = next_step(&next, a, tile);
+    for (int stage = 0; more; stage ^= 1) { // heads of the group, then queries
+        more = next_step(&step, a, tile);
         if (more)
-            load_query_stage<D>(stages + (stage ^ 1) * query_stage_elements<D>(), backward, tile, next);
+            load_query_stage<D>(stages + (stage ^ 1) * query_stage_elements<D>(), backward, tile, step);
         cp_async_commit();
         cp_async_wait<1>();
         __syncthreads(); // this step's stage is there
-        key_step<D>(dk, dv, keys, values, stages + stage * query_stage_elements<D>(), tile, step.queries, scale);
+        key_step<D>(dk, dv, keys, values, stages + stage * query_stage_elements<D>(), scale);
         __syncthreads(); // and may be filled again
     }
     cp_async_wait<0>();

@@ -89,7 +89,10 @@ __device__ inline HopperRows rows_of(const Attention &a, int sequence, int first
 __device__ inline bool open_keys(HopperRows *tile, const HopperBackward &b, int number)
 {
     const Attention &a = b.backward.a;
-    auto all_of = [&](int64_t s) { return a.starts[s + 1] - a.starts[s] + keys_ahead(a, (int)s); };
+    auto all_of = [&](int64_t s) {
+        int length = a.starts[s + 1] - a.starts[s];
+        return length == 0 ? 0 : length + keys_ahead(a, (int)s);
+    };
     Place place = find_tile_of(a, number / b.kv_heads, HOPPER_ROWS, all_of);
     if (place.sequence < 0)
         return false;
@@ -120,10 +123,14 @@ __device__ inline Blocks blocks_of(const HopperBackward &b, int sequence)
 }
 
 // The one of a head of the launch, by number of its queries in the sequence and of its keys from position 0 on
-__device__ inline element *block_at(const HopperBackward &b, const Blocks &of, int head, int queries, int keys)
+__device__ inline int block_number(const HopperBackward &b, const Blocks &of, int head, int queries, int keys)
 {
-    int place = head * b.blocks + of.before + triangle(queries) + queries * of.context + keys;
-    return b.ds + (int64_t)place * (SIDE * SIDE);
+    return head * b.blocks + of.before + triangle(queries) + queries * of.context + keys;
+}
+
+__device__ inline element *block_at(const HopperBackward &b, int number)
+{
+    return b.ds + (int64_t)number * (SIDE * SIDE);
 }
 
 // ---- the steps of a tile of keys: the heads of the group, for each the blocks of queries that see some of its keys
@@ -138,13 +145,56 @@ __device__ inline HopperStep first_step(const HopperRows &tile, int head)
     return HopperStep{{tile.sequence, tile.start, tile.length, max(tile.first, 0) / SIDE * SIDE}, head};
 }
 
-__device__ inline bool next_step(HopperStep *step, const Attention &a, const HopperRows &tile)
+// The row behind the last that sees the tile's keys
+__device__ inline int seen_until(const Attention &a, const HopperRows &tile)
 {
-    int until = a.seen_until == NULL ? tile.start + tile.length : a.seen_until[tile.sequence];
-    if (next_seers(&step->queries, a, until, SIDE))
-        return true;
-    *step = first_step(tile, step->head + 1);
-    return step->head < (int)(a.heads / a.kv_heads);
+    return a.seen_until == NULL ? tile.start + tile.length : a.seen_until[tile.sequence];
+}
+
+__device__ inline void next_step(HopperStep *step, const Attention &a, const HopperRows &tile)
+{
+    if (!next_seers(&step->queries, a, seen_until(a, tile), SIDE))
+        *step = first_step(tile, step->head + 1);
+}
+
+__device__ inline int steps_of(const Attention &a, const HopperRows &tile)
+{
+    int steps = blocks_in(tile.length) - max(tile.first, 0) / SIDE, until = seen_until(a, tile);
+    for (int s = tile.sequence + 1, row = tile.start + tile.length; row < until; row = a.starts[++s])
+        steps += blocks_in(a.starts[s + 1] - row);
+    return steps * (int)(a.heads / a.kv_heads);
+}
+
+// What the queries of a step are to the tile's keys; those who load tell those who multiply
+struct StageRows {
+    int live;              // queries that are there
+    int first;             // the tile's first key, counted from the first of the queries
+    int block[2];          // of dS, for each warpgroup's keys; -1: there is none
+    int from[2], until[2]; // its rows that are written
+    int left;              // steps of the tile from this one on
+};
+
+// Of the keys of a tile those are written that are its sequence's own, and of other sequences' queries no more than
+// those: what is behind them is the other's. Where its own queries see none of a block it is not there.
+__device__ inline void tell_rows(StageRows *rows, const HopperBackward &b, const HopperRows &tile,
+                                 const HopperStep &step, const Blocks &blocks, int left)
+{
+    int me = (int)threadIdx.x % 32, first = tile.first + me * SIDE;
+    bool own = step.queries.sequence == tile.sequence;
+    if (me >= 2)
+        return;
+    int from = max(-first, 0), until = own ? (int)SIDE : min(tile.length - first, (int)SIDE);
+    bool there = b.ds != NULL && from < until && (!own || first < step.queries.query + (int)SIDE);
+    int head = tile.head * (int)(b.backward.a.heads / b.backward.a.kv_heads) + step.head;
+    rows->block[me] =
+        there ? block_number(b, blocks, head, step.queries.query / SIDE, (tile.context + first) / SIDE) : -1;
+    rows->from[me] = from;
+    rows->until[me] = until;
+    if (me == 1)
+        return;
+    rows->live = step.queries.length - step.queries.query;
+    rows->first = own ? tile.first - step.queries.query : -HOPPER_ROWS; // another's queries see all
+    rows->left = left;
 }
 
 // ---- keys and values: shared memory, in bytes from its start, and its barriers
@@ -162,10 +212,12 @@ template <int D> struct KeyRoom {
         TILE = D / PART_COLUMNS * PART_BYTES, // 128 rows
         KEYS = 0,
         VALUES = TILE,
-        STAGES = 2 * TILE,               // each: 64 queries, and the gradients of their outputs
-        DS = STAGES + KEY_STAGES * TILE, // two of each warpgroup
-        ENDS = DS + 4 * BLOCK_BYTES,     // (KEY_STAGES, 2, SIDE) of float: logsumexp · log2 e, delta
-        BARRIERS = ENDS + KEY_STAGES * 2 * SIDE * 4,
+        STAGES = 2 * TILE,                                 // each: 64 queries, and the gradients of their outputs
+        DS = STAGES + KEY_STAGES * TILE,                   // two of each warpgroup
+        ENDS = DS + 4 * BLOCK_BYTES,                       // (KEY_STAGES, 2, SIDE) of float: logsumexp · log2 e, delta
+        TOLD = ENDS + KEY_STAGES * 2 * SIDE * 4,           // (KEY_STAGES) of StageRows
+        KEPT = TOLD + KEY_STAGES * (int)sizeof(StageRows), // the HopperRows of who tells
+        BARRIERS = (KEPT + (int)sizeof(HopperRows) + 7) / 8 * 8,
         NUMBER = BARRIERS + KEY_BARRIERS * 8,
         BYTES = NUMBER + 8
     };
@@ -173,7 +225,7 @@ template <int D> struct KeyRoom {
 
 typedef Stage<KEY_STAGES> QueryStage;
 
-// ---- the warpgroup that loads: its first warp the tiles, its second what the rows end in
+// ---- the warpgroup that loads: its first warp the tiles, its second what the rows are and end in
 
 template <int D>
 __device__ inline void load_keys(const HopperBackward &b, const HopperRows &tile, const CUtensorMap *k,
@@ -212,37 +264,69 @@ __device__ inline void load_ends(float *ends, const AttentionBackward &b, const 
         mbarrier_arrive(full);
 }
 
+// The number of the next tile, for both warps that load; -1: there is none
+__device__ inline int next_keys(HopperRows *tile, int *steps, const HopperBackward &b, int *slot, uint32_t empty,
+                                int parity)
+{
+    int number = next_number(slot, &next_key_tile, b.key_tiles, empty, parity, 64);
+    *steps = number >= 0 && open_keys(tile, b, number) ? steps_of(b.backward.a, *tile) : 0;
+    return number;
+}
+
 template <int D>
 __device__ inline void load_for_keys(const HopperBackward &b, const CUtensorMap *q, const CUtensorMap *dout,
                                      const CUtensorMap *k, const CUtensorMap *v, unsigned char *room)
 {
     const Attention &a = b.backward.a;
     uint32_t base = shared_address(room), barriers = base + KeyRoom<D>::BARRIERS;
-    int group = (int)(a.heads / a.kv_heads), warp = (int)threadIdx.x / 32, *slot = (int *)(room + KeyRoom<D>::NUMBER);
     QueryStage stage = {0, 0};
     for (int parity = 0;; parity ^= 1) {
         HopperRows tile;
-        int number = next_number(slot, &next_key_tile, b.key_tiles, barriers + 8 * KEYS_EMPTY, parity, 64);
-        bool more = number >= 0 && open_keys(&tile, b, number);
-        if (threadIdx.x == 0 && more)
+        int left,
+            number = next_keys(&tile, &left, b, (int *)(room + KeyRoom<D>::NUMBER), barriers + 8 * KEYS_EMPTY, parity);
+        if (threadIdx.x == 0 && left > 0)
             load_keys<D>(b, tile, k, v, base, barriers + 8 * KEYS_FULL);
         else if (threadIdx.x == 0)
             mbarrier_arrive(barriers + 8 * KEYS_FULL);
         if (number < 0)
             return;
-        HopperStep step = more ? first_step(tile, 0) : HopperStep{};
-        for (; more; more = next_step(&step, a, tile)) {
-            int head = (b.first_head + tile.head) * group + step.head;
-            uint32_t full = barriers + 8 * (QUERIES_FULL + stage.number);
-            if (threadIdx.x == 0 || warp == 1) // nothing would keep the others within a phase of it
-                mbarrier_wait(barriers + 8 * (QUERIES_EMPTY + stage.number), stage.parity ^ 1);
-            if (threadIdx.x == 0)
-                load_query_stage<D>(q, dout, base + KeyRoom<D>::STAGES + stage.number * KeyRoom<D>::TILE, full, head,
-                                    step.queries.start + step.queries.query);
-            if (warp == 1)
-                load_ends((float *)(room + KeyRoom<D>::ENDS) + stage.number * 2 * SIDE, b.backward, step.queries, head,
-                          full);
-            stage.advance();
+        HopperStep step = first_step(tile, 0);
+        for (; threadIdx.x == 0 && left > 0; left--, next_step(&step, a, tile), stage.advance()) {
+            int head = (b.first_head + tile.head) * (int)(a.heads / a.kv_heads) + step.head;
+            mbarrier_wait(barriers + 8 * (QUERIES_EMPTY + stage.number), stage.parity ^ 1);
+            load_query_stage<D>(q, dout, base + KeyRoom<D>::STAGES + stage.number * KeyRoom<D>::TILE,
+                                barriers + 8 * (QUERIES_FULL + stage.number), head,
+                                step.queries.start + step.queries.query);
+        }
+    }
+}
+
+// What it knows of its tile and of the blocks of a sequence lies in shared memory: there are few registers.
+template <int D> __device__ inline void tell_for_keys(const HopperBackward &b, unsigned char *room)
+{
+    const Attention &a = b.backward.a;
+    uint32_t barriers = shared_address(room) + KeyRoom<D>::BARRIERS;
+    HopperRows *tile = (HopperRows *)(room + KeyRoom<D>::KEPT);
+    QueryStage stage = {0, 0};
+    for (int parity = 0;; parity ^= 1) {
+        HopperRows opened;
+        int left, number = next_keys(&opened, &left, b, (int *)(room + KeyRoom<D>::NUMBER), barriers + 8 * KEYS_EMPTY,
+                                     parity);
+        if (number < 0)
+            return;
+        if (threadIdx.x % 32 == 0)
+            *tile = opened;
+        __syncwarp();
+        HopperStep step = first_step(*tile, 0);
+        Blocks blocks = {};
+        for (int sequence = -1; left > 0; left--, next_step(&step, a, *tile), stage.advance()) {
+            if (sequence != step.queries.sequence)
+                blocks = blocks_of(b, sequence = step.queries.sequence);
+            mbarrier_wait(barriers + 8 * (QUERIES_EMPTY + stage.number), stage.parity ^ 1);
+            tell_rows((StageRows *)(room + KeyRoom<D>::TOLD) + stage.number, b, *tile, step, blocks, left);
+            load_ends((float *)(room + KeyRoom<D>::ENDS) + stage.number * 2 * SIDE, b.backward, step.queries,
+                      (b.first_head + tile->head) * (int)(a.heads / a.kv_heads) + step.head,
+                      barriers + 8 * (QUERIES_FULL + stage.number));
         }
     }
 }
@@ -277,21 +361,16 @@ template <int D> __device__ inline void zero_tail(const KeyWorker<D> &w, int liv
     barrier_sync(TAIL_IS_ZERO, MULTIPLIERS);
 }
 
-// Rows (keys) from .. until - 1 of a block of dS; block NULL: of none
-struct BlockRows {
-    element *block;
-    int from, until;
-};
-
 // dSᵀ, rounded, (64 keys, 64 queries) to shared memory, and from there to its rows of a block
-template <int D> __device__ inline void put_ds(KeyWorker<D> *w, const uint32_t (*ds)[4], const BlockRows &to)
+template <int D>
+__device__ inline void put_ds(KeyWorker<D> *w, const uint32_t (*ds)[4], const HopperBackward &b, const StageRows &rows)
 {
     int lane = w->thread % 32, row = w->thread / 32 * 16 + lane % 16;
     unsigned char *buffer = w->room + KeyRoom<D>::DS + (w->me * 2 + w->buffer) * BLOCK_BYTES;
     if (w->thread == 0)
         bulk_wait_read<1>();         // who stored from this buffer before has read it
     barrier_sync(MINE + w->me, 128); // and all have read what the rows end in
-    if (to.block == NULL)
+    if (rows.block[w->me] < 0)
         return;
 #pragma unroll
     for (int k = 0; k < SIDE / 16; k++)
@@ -299,8 +378,9 @@ template <int D> __device__ inline void put_ds(KeyWorker<D> *w, const uint32_t (
     proxy_fence();
     barrier_sync(MINE + w->me, 128);
     if (w->thread == 0) {
-        bulk_store(to.block + to.from * SIDE, shared_address(buffer) + to.from * SIDE * 2,
-                   (to.until - to.from) * SIDE * 2);
+        int from = rows.from[w->me];
+        bulk_store(block_at(b, rows.block[w->me]) + from * SIDE, shared_address(buffer) + from * SIDE * 2,
+                   (rows.until[w->me] - from) * SIDE * 2);
         bulk_commit();
     }
     w->buffer ^= 1;
@@ -325,6 +405,12 @@ __device__ inline void weigh_gradients(float (*ds)[4], const float (*p)[4], cons
             ds[j][i] = score_gradient(p[j][i], ds[j][i], delta[j * 8 + (int)threadIdx.x % 4 * 2 + i % 2], scale);
 }
 
+// A thread's first row: its key, counted from the first of the queries
+template <int D> __device__ inline int first_key(const KeyWorker<D> &w, const StageRows &rows)
+{
+    return rows.first + w.me * SIDE + w.thread / 32 * 16 + w.thread % 32 / 4;
+}
+
 // Zeros where a query does not see a key, or is not there. key: of the thread's first row, from the block's first column
 // on; queries: how many are there
 __device__ inline void hide_unseen(float (*x)[4], int key, int queries)
@@ -342,24 +428,20 @@ __device__ inline void hide_unseen(float (*x)[4], int key, int queries)
     }
 }
 
+// False: it was the tile's last.
 template <int D>
-__device__ inline void key_step(float (*dk)[4], float (*dv)[4], KeyWorker<D> *w, const HopperRows &tile,
-                                const Seers &seers, const BlockRows &to, float scale)
+__device__ inline bool key_step(float (*dk)[4], float (*dv)[4], KeyWorker<D> *w, const HopperBackward &b, float scale)
 {
     uint32_t queries = w->base + KeyRoom<D>::STAGES + w->stage.number * KeyRoom<D>::TILE,
              douts = queries + KeyRoom<D>::TILE / 2, mine = w->base + w->me * SIDE * 128;
     const float *ends = (const float *)(w->room + KeyRoom<D>::ENDS) + w->stage.number * 2 * SIDE;
-    int live = seers.length - seers.query,
-        first = tile.first - seers.query; // the tile's first key, seen from the queries
-    if (seers.sequence != tile.sequence)
-        first = -HOPPER_ROWS; // they see all
-    int key = first + w->me * SIDE + w->thread / 32 * 16 + w->thread % 32 / 4;
-    bool masked = first + HOPPER_ROWS > 0 || live < SIDE;
+    const StageRows &rows = ((const StageRows *)(w->room + KeyRoom<D>::TOLD))[w->stage.number];
     float p[SIDE / 8][4], ds[SIDE / 8][4];
     uint32_t weights[SIDE / 16][4], gradients[SIDE / 16][4];
     mbarrier_wait(w->barrier(QUERIES_FULL + w->stage.number), w->stage.parity);
-    if (live < SIDE)
-        zero_tail(*w, live);
+    if (rows.live < SIDE)
+        zero_tail(*w, rows.live);
+    bool masked = rows.first + HOPPER_ROWS > 0 || rows.live < SIDE;
     wgmma_fence();
     tile_products<D, SIDE>(p, mine + KeyRoom<D>::KEYS, PART_BYTES, queries, HALF_PART_BYTES);
     wgmma_commit();
@@ -369,13 +451,13 @@ __device__ inline void key_step(float (*dk)[4], float (*dv)[4], KeyWorker<D> *w,
     wgmma_hold<SIDE / 8>(p);
     weigh_scores(p, ends, scale);
     if (masked)
-        hide_unseen(p, key, live);
+        hide_unseen(p, first_key(*w, rows), rows.live);
     round_to_fragments<SIDE / 16>(weights, p);
     wgmma_wait<0>();
     wgmma_hold<SIDE / 8>(ds);
     weigh_gradients(ds, p, ends + SIDE, scale);
     if (masked)
-        hide_unseen(ds, key, live);
+        hide_unseen(ds, first_key(*w, rows), rows.live);
     round_to_fragments<SIDE / 16>(gradients, ds);
     wgmma_hold<SIDE / 16>(weights);
     wgmma_hold<SIDE / 16>(gradients);
@@ -385,48 +467,28 @@ __device__ inline void key_step(float (*dk)[4], float (*dv)[4], KeyWorker<D> *w,
     tile_sums<D, SIDE / 16>(dv, weights, douts, HALF_PART_BYTES);
     tile_sums<D, SIDE / 16>(dk, gradients, queries, HALF_PART_BYTES);
     wgmma_commit();
-    put_ds(w, gradients, to);
+    put_ds(w, gradients, b, rows);
     wgmma_wait<0>();
     wgmma_hold<D / 8>(dv);
     wgmma_hold<D / 8>(dk);
     wgmma_hold<SIDE / 16>(weights);
     wgmma_hold<SIDE / 16>(gradients);
+    bool more = rows.left > 1;
+    __syncwarp();
     if (w->thread % 32 == 0) // each warp for itself
         mbarrier_arrive(w->barrier(QUERIES_EMPTY + w->stage.number));
     w->stage.advance();
-}
-
-// Where dS of these queries and a warpgroup's 64 keys belongs. Of the keys of a tile those are written that are its
-// sequence's own and, where its own queries see none of a block, that block is not there.
-__device__ inline BlockRows rows_of_block(const HopperBackward &b, const HopperRows &tile, const Seers &seers,
-                                          const Blocks &blocks, int head, int me)
-{
-    int first = tile.first + me * SIDE, from = max(-first, 0), until = SIDE;
-    if (seers.sequence != tile.sequence)
-        until = min(tile.length - first, (int)SIDE); // what is behind them is the other sequence's
-    bool there = b.ds != NULL && from < until && (seers.sequence != tile.sequence || first < seers.query + (int)SIDE);
-    int keys = (tile.context + first) / SIDE;
-    return BlockRows{there ? block_at(b, blocks, head, seers.query / SIDE, keys) : NULL, from, until};
+    return more;
 }
 
 template <int D>
 __device__ inline void work_on_keys(KeyWorker<D> *w, const HopperBackward &b, const HopperRows &tile, float scale)
 {
-    const Attention &a = b.backward.a;
-    int group = (int)(a.heads / a.kv_heads);
     float dk[D / 8][4], dv[D / 8][4];
     clear<D>(dk);
     clear<D>(dv);
-    HopperStep step = first_step(tile, 0);
-    Blocks blocks = blocks_of(b, tile.sequence);
-    for (bool more = true; more;) {
-        BlockRows to = rows_of_block(b, tile, step.queries, blocks, tile.head * group + step.head, w->me);
-        key_step<D>(dk, dv, w, tile, step.queries, to, scale);
-        int sequence = step.queries.sequence;
-        more = next_step(&step, a, tile);
-        if (more && step.queries.sequence != sequence)
-            blocks = blocks_of(b, step.queries.sequence);
-    }
+    while (key_step<D>(dk, dv, w, b, scale))
+        ;
     w->done_with_tile();
     auto put = [&](const TokenRows &to, const float(*x)[4]) {
         put_rows<D>(to.data, x, [&](int r) -> int64_t { // rows of the block begin behind those of the producers
@@ -476,8 +538,10 @@ __global__ void __launch_bounds__(HOPPER_THREADS, 1)
     __syncthreads();
     if (threadIdx.x < HOPPER_THREADS - MULTIPLIERS) {
         registers_down<40>();
-        if (threadIdx.x < 64)
+        if (threadIdx.x < 32)
             load_for_keys<D>(b, &q, &dout, &k, &v, room);
+        else if (threadIdx.x < 64)
+            tell_for_keys<D>(b, room);
     } else {
         registers_up<232>();
         multiply_for_keys<D>(b, room);
@@ -542,7 +606,8 @@ __device__ inline void load_for_queries(const HopperBackward &b, const HopperRow
             for (int half = 0; half < 2; half++)
                 if (keys < seen[half])
                     bulk_load(base + at + half * BLOCK_BYTES,
-                              block_at(b, blocks, tile.head, tile.first / SIDE + half, keys), BLOCK_BYTES, both.full);
+                              block_at(b, block_number(b, blocks, tile.head, tile.first / SIDE + half, keys)),
+                              BLOCK_BYTES, both.full);
         }
         stage->advance();
     }
@@ -598,12 +663,12 @@ __global__ void __launch_bounds__(HOPPER_THREADS, 1)
     BlockStage stage = {0, 0};
     HopperRows tile;
     if (warpgroup == 0) {
-        registers_down<56>();
+        registers_down<72>();
         for (int n = (int)blockIdx.x; n < b.query_tiles; n += (int)gridDim.x)
             if (open_queries(&tile, b, n, heads))
                 load_for_queries<D>(b, tile, &k, room, &stage);
     } else {
-        registers_up<224>();
+        registers_up<216>();
         for (int n = (int)blockIdx.x; n < b.query_tiles; n += (int)gridDim.x)
             if (open_queries(&tile, b, n, heads))
                 work_on_queries<D>(b, tile, base, warpgroup - 1, (int)threadIdx.x % 128, &stage);

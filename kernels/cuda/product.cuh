@@ -31,26 +31,29 @@ __device__ inline void load_tile(element *tile, const element *x, int64_t pitch,
     }
 }
 
-// A sum from zero: never -0, which a chain may end in
-__device__ inline void put(float *c, float x, bool add) { *c = (add ? *c : 0) + x; }
+__device__ inline void put(float *c, float x, bool add) { *c = add ? *c + x : x; }
 #if PRECISION_BITS == 16
 __device__ inline void put(element *c, float x, bool add) { *c = rounded(add ? widen(*c) + x : x); }
 #endif
 
-// Two neighbouring columns at once where both are there: the pitch is even, and so is the column.
+// Two neighbouring columns at once where both are there: the pitch is even, and so is the column. In fp32 what is not
+// added is added to zero: never -0, which a chain may end in.
 template <typename Output> struct alignas(2 * sizeof(Output)) Pair {
     Output left, right;
 };
 
 template <typename Output> __device__ inline void put_pair(Output *c, float left, float right, bool both, bool add)
 {
+    bool sums = add || sizeof(Output) == sizeof(float);
     if (!both) {
-        put(c, left, add);
+        Output alone = add ? *c : Output{};
+        put(&alone, left, sums);
+        *c = alone;
         return;
     }
     Pair<Output> pair = add ? *(const Pair<Output> *)c : Pair<Output>{};
-    put(&pair.left, left, add);
-    put(&pair.right, right, add);
+    put(&pair.left, left, sums);
+    put(&pair.right, right, sums);
     *(Pair<Output> *)c = pair;
 }
 

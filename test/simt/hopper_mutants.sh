@@ -48,11 +48,14 @@ backward: the wait for the sums|backward|2:wgmma_wait<0>();|;
 backward: the wait for dQ|backward|3:wgmma_wait<0>();|;
 backward: the wait for keys|backward|mbarrier_wait(w.barrier(KEYS_FULL), parity);|;
 backward: the wait for queries|backward|mbarrier_wait(w->barrier(QUERIES_FULL + w->stage.number), w->stage.parity);|;
-backward: the wait for a free stage|backward|mbarrier_wait(barriers + 8 * (QUERIES_EMPTY + stage.number), stage.parity ^ 1);|;
+backward: the wait for a free stage|backward|1:mbarrier_wait(barriers + 8 * (QUERIES_EMPTY + stage.number), stage.parity ^ 1);|;
+backward: who tells waits for a free stage|backward|2:mbarrier_wait(barriers + 8 * (QUERIES_EMPTY + stage.number), stage.parity ^ 1);|;
 backward: the wait for blocks of dS|backward|mbarrier_wait(barriers + 8 * (STAGE_FULL + stage->number), stage->parity);|;
 backward: bytes that are expected of blocks|backward|int halves = (keys < seen[0]) + (keys < seen[1]);|int halves = 2;
 backward: arrivals of both loading warps|backward|i >= QUERIES_EMPTY ? MULTIPLIERS / 32 : 2;|i >= QUERIES_EMPTY ? MULTIPLIERS / 32 : 1;
 backward: a lane that speaks for its warp's ends|backward|1:__syncwarp();|;
+backward: a tile that all of a warp know|backward|2:__syncwarp();|;
+backward: a lane that speaks for its warp's reads|backward|4:__syncwarp();|;
 backward: a fence behind the tail's zeros|backward|1:proxy_fence();|;
 backward: a fence behind dS|backward|2:proxy_fence();|;
 backward: a barrier behind the tail's zeros|backward|barrier_sync(TAIL_IS_ZERO, MULTIPLIERS);|;
@@ -64,14 +67,14 @@ backward: dS read before it is overwritten|backward|bulk_wait_read<1>();|;
 backward: dS stored at the end|backward|bulk_wait<0>();|;
 backward: the group of a store closed|backward|bulk_commit();|;
 backward: two buffers of dS|backward|w->buffer ^= 1;|;
-backward: zeros behind the last query|backward|if (live < SIDE)|if (false)
+backward: zeros behind the last query|backward|if (rows.live < SIDE)|if (false)
 backward: zeros behind the last key|backward|bool ends = (keys + 1) * SIDE > tile.context + tile.length;|bool ends = false;
 backward: tiles of keys that begin with a context's|backward|return a.contexts[sequence] % SIDE;|return 0;
 backward: more tiles where they do|backward|tiles_at_most(a, tokens + a->sequences * SIDE, 1, HOPPER_ROWS)|tiles
 backward: rows of a block that are the context's|backward|from = max(-first, 0)|from = 0
-backward: rows of a block that are behind the context's|backward|until = min(tile.length - first, (int)SIDE);|until = SIDE;
-backward: another sequence that sees all of a tile|backward|first = -HOPPER_ROWS; // they see all|first = tile.first;
-backward: the blocks of another sequence|backward|if (more && step.queries.sequence != sequence)|if (false)
+backward: rows of a block that are behind the context's|backward|min(tile.length - first, (int)SIDE)|(int)SIDE
+backward: another sequence that sees all of a tile|backward|own ? tile.first - step.queries.query : -HOPPER_ROWS;|tile.first - step.queries.query;
+backward: the blocks of another sequence|backward|if (sequence != step.queries.sequence)|if (sequence < 0)
 backward: the context's blocks in front of its own|backward|triangle(queries) + queries * of.context + keys|triangle(queries) + keys
 backward: the other swizzle of dS|backward|((k * 2 + lane / 16) ^ (row % 8))|(k * 2 + lane / 16)
 queries: a fence before the scores|queries|1:wgmma_fence();|;
