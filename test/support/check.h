@@ -30,8 +30,7 @@ static inline bool is_long(void) // make test-long
     return how != NULL && strcmp(how, "long") == 0;
 }
 
-// Sanitizers look for wrong memory, not for wrong numbers: what the release build compares whole, they repeat in part,
-// and whole in long tests.
+// Sanitizers look for wrong memory, not for wrong numbers: what the release build compares whole, they repeat in part.
 static inline bool is_brief(void) { return !IS_RELEASE && !is_long(); }
 
 // The call succeeds; otherwise the test fails with the chain of causes.
