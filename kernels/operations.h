@@ -215,8 +215,8 @@ OPERATION(void, swiglu_backward, (Stream *s, Tensor dgate, Tensor dup, Tensor dy
 //   dz = dlogprob · ([v = target] - p) - dentropy · p · (ln p + entropy), over temperature
 // dx: CPU one chain per HEAD_COLUMNS vocabulary rows, blocks ascending; CUDA one chain over all of them. dweight (V, C)
 // +=: one chain per HEAD_ROWS rows, ascending; NULL where w lies still.
-// forward_backward: both, to the bit, for a loss whose dlogprob and dentropy are known before logprob is. Logits are made
-// once (CPU: twice where V is so large that they are not kept).
+// forward_backward: both, to the bit, for a loss whose dlogprob and dentropy are known before logprob is. Logits are
+// made once (CPU: twice where V is so large that they are not kept).
 
 SIZE_OPERATION(int64_t, head_workspace, (int64_t rows, int64_t vocabulary, int64_t width))
 OPERATION(void, head_forward,
@@ -232,7 +232,8 @@ OPERATION(void, head_forward_backward,
           (Stream *s, float *logprob, float *entropy, float *logsumexp, Tensor dx, float *dweight, Tensor x, Tensor w,
            const int32_t *targets, float temperature, int64_t n_live, const float *dlogprob, const float *dentropy,
            float *workspace),
-          (s, logprob, entropy, logsumexp, dx, dweight, x, w, targets, temperature, n_live, dlogprob, dentropy, workspace))
+          (s, logprob, entropy, logsumexp, dx, dweight, x, w, targets, temperature, n_live, dlogprob, dentropy,
+           workspace))
 
 // ---- the sampler: a token for each row of the head
 //

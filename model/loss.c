@@ -72,8 +72,8 @@ static void spread(Model *m, const Ragged *batch, Tensor dx)
     m->kernels->rows_scatter(NULL, tensor(m->a.dhidden, batch->tokens, m->config.width), dx, m->a.rows);
 }
 
-// Forward and back in one, from d loss / d log-probability of each row (and d loss / d entropy; dentropy may be NULL) to
-// log-probabilities, entropies and dhidden: the head makes its logits once.
+// Forward and back in one, from d loss / d log-probability of each row (and d loss / d entropy; dentropy may be NULL)
+// to log-probabilities, entropies and dhidden: the head makes its logits once.
 static bool head_both_ways(Model *m, const Ragged *batch, float temperature, int64_t n_live, const float *dentropy)
 {
     Tensor x, dx = tensor(m->a.dhead_input, batch->trained, m->config.width);

@@ -173,8 +173,8 @@ static void cpu_head_forward(Stream *s, float *logprob, float *entropy, float *l
         chunk_forward(&to, x, n, w, targets, temperature, n_live, z, false);
 }
 
-// z, over temperature already, becomes d loss / d (x·w): ([v = target] - p)·dlogprob - p·(ln p + entropy)·dentropy, over
-// temperature
+// z, over temperature already, becomes d loss / d (x·w), over temperature:
+// ([v = target] - p)·dlogprob - p·(ln p + entropy)·dentropy
 static void logit_gradient_row(float *z, int64_t first, int64_t width, int32_t target, float temperature,
                                float logsumexp, float entropy, float dlogprob, float dentropy)
 {

@@ -24,7 +24,8 @@ __device__ inline int64_t tokens_in_tiles(const Attention &a, int64_t sequence)
 }
 
 // Tile `number` of the tiles of all sequences, `rows` to a tile, where a sequence has rows_of(it) rows, or `per_token`
-// for each new token. Every warp looks for itself. sequence -1: not so many. The last tile of a sequence, its longest, is first.
+// for each new token. Every warp looks for itself. sequence -1: not so many. The last tile of a sequence, its longest,
+// is first.
 struct Place {
     int sequence;
     int64_t first; // row within the sequence

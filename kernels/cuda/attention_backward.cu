@@ -77,8 +77,8 @@ __device__ inline bool next_step(KeyStep *step, const Attention &a, const KeyTil
     return step->head < tile.group;
 }
 
-// Its queries, and what their rows end in: (QUERIES, D + PAD) twice, then two rows of numbers; behind those what they are
-// to the tile's keys, how many there are and the tile's first key, counted from the first of them
+// Its queries, and what their rows end in: (QUERIES, D + PAD) twice, then two rows of numbers; behind those what they
+// are to the tile's keys, how many there are and the tile's first key, counted from the first of them
 enum { ABOUT = 4 };
 
 template <int D>

@@ -241,8 +241,8 @@ static bool by_library(float *c, const uint16_t *a, const uint16_t *b, int64_t m
     return PRECISION::product_library(NULL, &p);
 }
 
-// The widths are those of few rows (8 to 256), of the products' tiles (160, 256) and of attention (64, 128); attention's
-// left operands are tiles, columns of them, or come from registers.
+// The widths are those of few rows (8 to 256), of the products' tiles (160, 256) and of attention (64, 128);
+// attention's left operands are tiles, columns of them, or come from registers.
 static const Way WAYS[] = {{"mma.sync", by_mma},
                            {"mma.sync exchanged", by_exchanged_mma},
                            {"wgmma n8", by_wgmma<8, ROWS, ROWS>},

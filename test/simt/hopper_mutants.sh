@@ -38,45 +38,45 @@ keys: the swizzle of rows copied by hand|shared|((chunk % 8) ^ (r % 8))|(chunk %
 forward: a fence behind the tail's zeros|forward|proxy_fence();|;
 forward: a barrier behind the tail's zeros|forward|barrier_sync(TAIL_IS_ZERO, MULTIPLIERS);|;
 forward: zeros in the tail|forward|if (keys < KEY_BLOCK) {|if (false) {
-backward: a fence before the scores|backward|1:wgmma_fence();|;
-backward: a fence before the sums|backward|2:wgmma_fence();|;
-backward: a fence before dQ|backward|3:wgmma_fence();|;
-backward: the scores' group closed|backward|1:wgmma_commit();|;
-backward: the wait for scores|backward|wgmma_wait<1>();|;
-backward: the wait for gradients of weights|backward|1:wgmma_wait<0>();|;
-backward: the wait for the sums|backward|2:wgmma_wait<0>();|;
-backward: the wait for dQ|backward|3:wgmma_wait<0>();|;
-backward: the wait for keys|backward|mbarrier_wait(w.barrier(KEYS_FULL), parity);|;
-backward: the wait for queries|backward|mbarrier_wait(w->barrier(QUERIES_FULL + w->stage.number), w->stage.parity);|;
-backward: the wait for a free stage|backward|1:mbarrier_wait(barriers + 8 * (QUERIES_EMPTY + stage.number), stage.parity ^ 1);|;
-backward: who tells waits for a free stage|backward|2:mbarrier_wait(barriers + 8 * (QUERIES_EMPTY + stage.number), stage.parity ^ 1);|;
-backward: the wait for blocks of dS|backward|mbarrier_wait(barriers + 8 * (STAGE_FULL + stage->number), stage->parity);|;
-backward: bytes that are expected of blocks|backward|int halves = (keys < seen[0]) + (keys < seen[1]);|int halves = 2;
-backward: arrivals of both loading warps|backward|i >= QUERIES_EMPTY ? MULTIPLIERS / 32 : 2;|i >= QUERIES_EMPTY ? MULTIPLIERS / 32 : 1;
-backward: a lane that speaks for its warp's ends|backward|1:__syncwarp();|;
-backward: a tile that all of a warp know|backward|2:__syncwarp();|;
-backward: a lane that speaks for its warp's reads|backward|4:__syncwarp();|;
-backward: a fence behind the tail's zeros|backward|1:proxy_fence();|;
-backward: a fence behind dS|backward|2:proxy_fence();|;
-backward: a barrier behind the tail's zeros|backward|barrier_sync(TAIL_IS_ZERO, MULTIPLIERS);|;
-backward: a barrier before dS is overwritten|backward|1:barrier_sync(MINE + w->me, 128);|;
-backward: a barrier before dS is stored|backward|2:barrier_sync(MINE + w->me, 128);|;
-backward: a stage that waits for blocks, and for keys|backward|i < STAGE_EMPTY ? 2 : |i < STAGE_EMPTY ? 1 : 
-backward: each warp for itself|backward|if (thread % 32 == 0) // each warp for itself: none|if (thread == 0) // none
-backward: dS read before it is overwritten|backward|bulk_wait_read<1>();|;
-backward: dS stored at the end|backward|bulk_wait<0>();|;
-backward: the group of a store closed|backward|bulk_commit();|;
-backward: two buffers of dS|backward|w->buffer ^= 1;|;
-backward: zeros behind the last query|backward|if (rows.live < SIDE)|if (false)
-backward: zeros behind the last key|backward|bool ends = (keys + 1) * SIDE > tile.context + tile.length;|bool ends = false;
-backward: tiles of keys that begin with a context's|backward|return a.contexts[sequence] % SIDE;|return 0;
-backward: more tiles where they do|backward|tiles_at_most(a, tokens + a->sequences * SIDE, 1, HOPPER_ROWS)|tiles
-backward: rows of a block that are the context's|backward|from = max(-first, 0)|from = 0
-backward: rows of a block that are behind the context's|backward|min(tile.length - first, (int)SIDE)|(int)SIDE
-backward: another sequence that sees all of a tile|backward|own ? tile.first - step.queries.query : -HOPPER_ROWS;|tile.first - step.queries.query;
-backward: the blocks of another sequence|backward|if (sequence != step.queries.sequence)|if (sequence < 0)
-backward: the context's blocks in front of its own|backward|triangle(queries) + queries * of.context + keys|triangle(queries) + keys
-backward: the other swizzle of dS|backward|((k * 2 + lane / 16) ^ (row % 8))|(k * 2 + lane / 16)
+backward: a fence before the scores|keys|1:wgmma_fence();|;
+backward: a fence before the sums|keys|2:wgmma_fence();|;
+backward: a fence before dQ|blocks|wgmma_fence();|;
+backward: the scores' group closed|keys|1:wgmma_commit();|;
+backward: the wait for scores|keys|wgmma_wait<1>();|;
+backward: the wait for gradients of weights|keys|1:wgmma_wait<0>();|;
+backward: the wait for the sums|keys|2:wgmma_wait<0>();|;
+backward: the wait for dQ|blocks|wgmma_wait<0>();|;
+backward: the wait for keys|keys|mbarrier_wait(w.barrier(KEYS_FULL), parity);|;
+backward: the wait for queries|keys|mbarrier_wait(w->barrier(QUERIES_FULL + w->stage.number), w->stage.parity);|;
+backward: the wait for a free stage|keys|1:mbarrier_wait(barriers + 8 * (QUERIES_EMPTY + stage.number), stage.parity ^ 1);|;
+backward: who tells waits for a free stage|keys|2:mbarrier_wait(barriers + 8 * (QUERIES_EMPTY + stage.number), stage.parity ^ 1);|;
+backward: the wait for blocks of dS|blocks|mbarrier_wait(barriers + 8 * (STAGE_FULL + stage->number), stage->parity);|;
+backward: bytes that are expected of blocks|blocks|int halves = (keys < seen[0]) + (keys < seen[1]);|int halves = 2;
+backward: arrivals of both loading warps|keys|i >= QUERIES_EMPTY ? MULTIPLIERS / 32 : 2;|i >= QUERIES_EMPTY ? MULTIPLIERS / 32 : 1;
+backward: a lane that speaks for its warp's ends|keys|1:__syncwarp();|;
+backward: a tile that all of a warp know|keys|2:__syncwarp();|;
+backward: a lane that speaks for its warp's reads|keys|4:__syncwarp();|;
+backward: a fence behind the tail's zeros|keys|1:proxy_fence();|;
+backward: a fence behind dS|keys|2:proxy_fence();|;
+backward: a barrier behind the tail's zeros|keys|barrier_sync(TAIL_IS_ZERO, MULTIPLIERS);|;
+backward: a barrier before dS is overwritten|keys|1:barrier_sync(MINE + w->me, 128);|;
+backward: a barrier before dS is stored|keys|2:barrier_sync(MINE + w->me, 128);|;
+backward: a stage that waits for blocks, and for keys|blocks|i < STAGE_EMPTY ? 2 : |i < STAGE_EMPTY ? 1 : 
+backward: each warp for itself|blocks|if (thread % 32 == 0) // each warp for itself: none|if (thread == 0) // none
+backward: dS read before it is overwritten|keys|bulk_wait_read<1>();|;
+backward: dS stored at the end|keys|bulk_wait<0>();|;
+backward: the group of a store closed|keys|bulk_commit();|;
+backward: two buffers of dS|keys|w->buffer ^= 1;|;
+backward: zeros behind the last query|keys|if (rows.live < SIDE)|if (false)
+backward: zeros behind the last key|blocks|bool ends = (keys + 1) * SIDE > tile.context + tile.length;|bool ends = false;
+backward: tiles of keys that begin with a context's|keys|return a.contexts[sequence] % SIDE;|return 0;
+backward: more tiles where they do|keys|tokens : tokens + a->sequences * SIDE;|tokens : tokens;
+backward: rows of a block that are the context's|keys|from = max(-first, 0)|from = 0
+backward: rows of a block that are behind the context's|keys|min(tile.length - first, (int)SIDE)|(int)SIDE
+backward: another sequence that sees all of a tile|keys|own ? tile.first - step.queries.query : -HOPPER_ROWS;|tile.first - step.queries.query;
+backward: the blocks of another sequence|keys|if (sequence != step.queries.sequence)|if (sequence < 0)
+backward: the context's blocks in front of its own|blocks_of|triangle(queries) + queries * of.context + keys|triangle(queries) + keys
+backward: the other swizzle of dS|keys|((k * 2 + lane / 16) ^ (row % 8))|(k * 2 + lane / 16)
 queries: a fence before the scores|queries|1:wgmma_fence();|;
 queries: a fence before the sums|queries|2:wgmma_fence();|;
 queries: the scores' group closed|queries|1:wgmma_commit();|;
@@ -186,7 +186,9 @@ END
 file_of() {
     case $1 in
     forward) echo kernels/cuda/hopper_attention_forward.cu ;;
-    backward) echo kernels/cuda/hopper_attention_backward.cu ;;
+    keys) echo kernels/cuda/hopper_attention_keys.cu ;;
+    blocks) echo kernels/cuda/hopper_attention_blocks.cu ;;
+    blocks_of) echo kernels/cuda/hopper_backward.cuh ;;
     tile) echo kernels/cuda/hopper_tile.cuh ;;
     shared) echo kernels/cuda/hopper_attention.cuh ;;
     queries) echo kernels/cuda/hopper_attention_queries.cu ;;

@@ -1,9 +1,9 @@
 // Comparisons of answers with bounds on time and memory, each in its own process, so that a failure names its text and
 // the other comparisons still run.
 //
-// In a release build: SECONDS_MOST of CPU time, as a core has that nobody else wants. On one that others want, where the
-// same work takes longer, PLAIN_TEXTS times what LARGE zeros take beside it, which is as much on a core of its own (9 ms
-// of Zen 4). The sanitizers take several times as long: there the slowest is only told.
+// In a release build: SECONDS_MOST of CPU time, as a core has that nobody else wants. On one that others want, where
+// the same work takes longer, PLAIN_TEXTS times what LARGE zeros take beside it, which is as much on a core of its own
+// (9 ms of Zen 4). The sanitizers take several times as long: there the slowest is only told.
 #ifndef TEST_BOUNDED_H
 #define TEST_BOUNDED_H
 

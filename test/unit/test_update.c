@@ -451,7 +451,7 @@ static void gradients_agree_with_finite_differences(void **state)
     model_close(&m);
 }
 
-// On policy derivatives are known before the head is run, which makes its logits once: the bits are those of two passes.
+// On policy derivatives are known before the head is run, which makes its logits once: with the bits of two passes.
 static void what_is_known_before_the_head_gives_the_bits_of_what_follows_it(void **state)
 {
     Model m;
