@@ -1,4 +1,4 @@
-// The gradient of attention's queries for Hopper, from blocks of dS in memory (hopper_attention_backward.cu says whose).
+// The gradient of attention's queries for Hopper, from blocks of dS in memory (whose: hopper_attention_backward.cu).
 //
 // A tile of 128 queries of a head, 64 for each of two warpgroups, walks the keys ascending: dQ += dS·K.
 //

@@ -1,9 +1,9 @@
-// The gradients of attention's keys and values for Hopper, and dS on the way (hopper_attention_backward.cu says what for).
+// The gradients of attention's keys and values for Hopper, and dS on the way (what for: hopper_attention_backward.cu).
 //
-// A tile of 128 keys of a kv head, 64 for each of two warpgroups, walks the heads of the group, then queries, ascending.
-// Sᵀ = K·Qᵀ and dPᵀ = V·dOᵀ from shared memory; Pᵀ and dSᵀ, in registers, are the left operands of dV += Pᵀ·dO and
-// dK += dSᵀ·Q; meanwhile dSᵀ goes to shared memory, and from there in one piece. Which queries come next and where their
-// dS belongs is worked out by a warp that loads: those that multiply have no register left for it.
+// A tile of 128 keys of a kv head, 64 for each of two warpgroups, walks the heads of the group, then queries,
+// ascending. Sᵀ = K·Qᵀ and dPᵀ = V·dOᵀ from shared memory; Pᵀ and dSᵀ, in registers, are the left operands of
+// dV += Pᵀ·dO and dK += dSᵀ·Q; meanwhile dSᵀ goes to shared memory, and from there in one piece. Which queries come
+// next, and where their dS belongs, is worked out by a warp that loads: those that multiply have no register left.
 //
 // Limit: 8·D operations for each head, query and key it sees. No card has run it yet.
 #include "kernels/cuda/hopper.h"

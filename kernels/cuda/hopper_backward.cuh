@@ -1,5 +1,5 @@
-// What the two kernels of attention's backward pass for Hopper share (hopper_attention_backward.cu): the blocks of dS that
-// one writes and the other reads, and where a tile of rows lies.
+// What the two kernels of attention's backward pass for Hopper share (hopper_attention_backward.cu): the blocks of dS
+// that one writes and the other reads, and where a tile of rows lies.
 #ifndef KERNELS_CUDA_HOPPER_BACKWARD_CUH
 #define KERNELS_CUDA_HOPPER_BACKWARD_CUH
 
