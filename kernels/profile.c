@@ -111,7 +111,7 @@ static void matmul_backward_input(Stream *s, Tensor dx, Tensor dy, Tensor w, boo
 
 static void matmul_backward_weight(Stream *s, float *dw, Tensor dy, Tensor x, int64_t room, bool add)
 {
-    product_is(x.rows, dy.columns, x.columns, add);
+    product_is(x.rows, dy.columns, x.columns, true); // a first micro-batch's are the same product
     timed_matmul_backward_weight(s, dw, dy, x, room, add);
 }
 

@@ -80,7 +80,7 @@ typedef struct Activations {
     float *delta, *partial, *dlogprob, *dentropy; // dlogprob, dentropy (N)
     float *attention_room; // (attention_room_floats) where the backend's attention wants memory of its own
     int64_t attention_room_floats;
-    float *head_gradient; // (V, C): of one micro-batch, completed before it is added; NULL: the head lies still
+    float *head_gradient; // (V, C): of all micro-batches but a first one, whole before it is added; NULL: none
     // generation: the batch in one block (paged.h), and the results
     void *paged_block, *paged_results;
     void *key_pages, *value_pages; // (L, pages, page_elements)
@@ -106,7 +106,7 @@ typedef struct Model {
     void *own_weights; // (own) Division.weights: in the activation type; where that is fp32, master
     float *gradients;  // (elements) NULL without training; on several ranks (largest): of the unit at hand
     float *sums;       // (own) of the step's gradients: `gradients` itself on one rank
-    bool unwritten;    // no micro-batch of the step has written them yet, and products will not add to what is there
+    bool unwritten;    // no micro-batch of the step has made them yet: those of layers' matrices are not even zeros
     // Of several ranks on devices, or NULL: (largest, none with Division.once) what the next unit's gradients are
     // written to while those of this one travel, and (ranks, largest_own) what has come from every rank.
     float *gradients_next, *gradients_received;
@@ -164,8 +164,9 @@ typedef struct LossSum {
 void loss_add(LossSum *sum, float logprob);
 double loss_mean(const LossSum *sum); // NaN if anything was not finite; 0 for 0 tokens
 
-// After model_forward: runs the head over batch->rows, adds to sum, and sets d loss / d hidden for model_backward, the
-// loss being Σ -logprob · scale (scale = 1 / trained tokens of the whole step).
+// After model_forward: runs the head over batch->rows, adds to sum, and sets d loss / d hidden for model_backward,
+// which comes next (the head's gradient may already be the step's). The loss is Σ -logprob · scale (scale = 1 /
+// trained tokens of the whole step).
 bool model_loss(Model *model, const Ragged *batch, double scale, LossSum *sum);
 const float *model_loss_logprobs(const Model *model); // of the last model_loss, (N) in host memory
 

@@ -87,6 +87,7 @@ static void *updated(const Model *m, const ShardPart *part)
 
 bool optimizer_step(Optimizer *o, Model *model, double rate, double gradient_scale)
 {
+    assert(!model->unwritten); // gradient_norm was asked for
     AdamW settings = {.learning_rate = rate, .beta1 = o->beta1, .beta2 = o->beta2, .epsilon = o->epsilon};
     settings.gradient_scale = gradient_scale;
     phase_is("the optimizer's step", -1);

@@ -28,7 +28,7 @@ run_one() {
     local output state=ok shown rc
     output=$(mktemp -p "$work")
     # test programs do not set up how threads wait, as the programs do for themselves
-    case $1 in build/*) local -x GOMP_SPINCOUNT=5000 ;; esac
+    case $* in build/* | *' build/asan/'*) local -x GOMP_SPINCOUNT=5000 ;; esac
     local TIMEFORMAT='%0R %0U %0S' took
     { time "$@" >"$output" 2>&1; } 2>"$output.took"
     rc=$?
@@ -37,7 +37,7 @@ run_one() {
         shown=$(grep -h '^skipped:' "$output" | sort -u | sed 's/^/                /')
         echo "$1" >>"$work/passed"
     else
-        state=FAILED shown=$(tail -n 60 "$output" | sed 's/^/    /')
+        state=FAILED shown=$({ tail -n 60 "$output"; head -n -1 "$output.took"; } | sed 's/^/    /') # what bash says of a crash, too
         printf '%.120s\n' "$*" >>"$work/failed"
     fi
     flock "$work/passed" printf '%-6s  %4d s %5d s  %.120s\n%s' "$state" "${took[0]}" $((took[1] + took[2])) "$*" "${shown:+$shown

@@ -14,7 +14,7 @@ columns=120 file_lines=700 room_lines=3500 readme_lines=190 sft_lines=175 rl_lin
 # what a run was made by (starts.jsonl), pieces of a sequence that runs alone, kernels of a decoding pass that wait for those in front,
 # cuDNN's attention, micro-batches that write their gradients, losses known before the head is run came since;
 # Hopper's: decoding, few rows, pairs of blocks, attention that begins early, blocks of dS behind shared prompts.
-core_lines=27010 hopper_lines=3686
+core_lines=27012 hopper_lines=3688
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -91,7 +91,7 @@ __device__ inline void tell_rows(StageRows *rows, const HopperBackward &b, const
     if (me >= 2)
         return;
     int from = max(-first, 0), until = own ? (int)SIDE : min(tile.length - first, (int)SIDE);
-    bool there = b.ds != NULL && from < until && (!own || first < step.queries.query + (int)SIDE);
+    bool there = b.ds != NULL && from < until && (!own || first < min(step.queries.query + (int)SIDE, tile.length));
     int head = tile.head * (int)(b.backward.a.heads / b.backward.a.kv_heads) + step.head;
     rows->block[me] =
         there ? block_number(b, blocks, head, step.queries.query / SIDE, (tile.context + first) / SIDE) : -1;
@@ -188,7 +188,7 @@ __device__ inline void load_for_keys(const HopperBackward &b, const CUtensorMap 
     uint32_t base = shared_address(room), barriers = base + KeyRoom<D>::BARRIERS;
     QueryStage stage = {0, 0};
     for (int parity = 0;; parity ^= 1) {
-        HopperRows tile;
+        HopperRows tile = {};
         int left,
             number = next_keys(&tile, &left, b, (int *)(room + KeyRoom<D>::NUMBER), barriers + 8 * KEYS_EMPTY, parity);
         if (threadIdx.x == 0 && left > 0)
@@ -216,7 +216,7 @@ template <int D> __device__ inline void tell_for_keys(const HopperBackward &b, u
     HopperRows *tile = (HopperRows *)(room + KeyRoom<D>::KEPT);
     QueryStage stage = {0, 0};
     for (int parity = 0;; parity ^= 1) {
-        HopperRows opened;
+        HopperRows opened = {};
         int left, number = next_keys(&opened, &left, b, (int *)(room + KeyRoom<D>::NUMBER), barriers + 8 * KEYS_EMPTY,
                                      parity);
         if (number < 0)

@@ -17,10 +17,10 @@ enum {
 
 struct HopperBackward {
     AttentionBackward backward;
-    element *ds;                // the blocks of the kv heads first_head .. first_head + kv_heads - 1
-    int first_head, kv_heads;   // of this launch
-    int tiles;                  // of this kernel, at most
-    int blocks;                 // of one head
+    element *ds;              // the blocks of the kv heads first_head .. first_head + kv_heads - 1
+    int first_head, kv_heads; // of this launch
+    int tiles;                // of this kernel, at most
+    int blocks;               // of one head
 };
 
 __device__ inline int triangle(int n) { return n * (n + 1) / 2; }

@@ -190,8 +190,8 @@ __device__ inline void put_row(const HopperProduct &p, const float (*c)[4], int 
     for (int j = 0; j < F::FRAGMENTS; j++) {
         int64_t column = first + j * 8;
         if (column < p.n)
-            put_pair((Output *)p.c + row * p.c_pitch + column, c[j][half * 2], c[j][half * 2 + 1], column + 1 < p.n,
-                     p.add);
+            put_pair<F::A_OUTSIDE && F::B_OUTSIDE>((Output *)p.c + row * p.c_pitch + column, c[j][half * 2],
+                                                   c[j][half * 2 + 1], column + 1 < p.n, p.add);
     }
 }
 

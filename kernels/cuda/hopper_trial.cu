@@ -69,23 +69,25 @@ enum { FIRST = 1100 };
 enum { FIRST = 130 };
 #endif
 
-// workspace: whether dS has room to go through memory, of one kv head at a time, or the queries make it again
+// The second sequence goes on from it, as a response does from its prompt. workspace: whether dS has room to go through
+// memory, of one kv head at a time, or the queries make it again
 static bool attention_agrees(char *memory, int64_t D, bool workspace)
 {
-    enum { SEQUENCES = 3, LAST = 69, T = FIRST + 1 + LAST, H = 4, KV = 2 };
-    const int64_t blocks = pair_blocks(FIRST, 0) + pair_blocks(1, 0) + pair_blocks(LAST, 0);
-    const int32_t starts[SEQUENCES + 1] = {0, FIRST, FIRST + 1, T}, contexts[SEQUENCES] = {0, 0, 0};
+    enum { SEQUENCES = 3, SECOND = 69, T = FIRST + SECOND + 1, H = 4, KV = 2 };
+    const int64_t blocks = pair_blocks(FIRST, 0) + pair_blocks(SECOND, FIRST) + pair_blocks(1, 0);
+    // starts, contexts, their rows, and until where each is seen
+    const int32_t about[4][SEQUENCES + 1] = {{0, FIRST, T - 1, T}, {0, FIRST, 0}, {0, 0, T - 1}, {T - 1, T - 1, T}};
     Piece piece = {memory, 0};
-    int32_t *device_starts = piece.take<int32_t>(SEQUENCES + 1), *device_contexts = piece.take<int32_t>(SEQUENCES);
-    device_upload(NULL, device_starts, starts, sizeof starts);
-    device_upload(NULL, device_contexts, contexts, sizeof contexts);
+    int32_t *on_device = piece.take<int32_t>(4 * (SEQUENCES + 1));
+    device_upload(NULL, on_device, about, sizeof about);
     const int64_t Q = H * D, K = Q + KV * D, ALL = K + KV * D; // q, k and v lie side by side, as a model has them
     auto side = [=](Tensor all, int64_t from, int64_t to) { return columns_of(all, from, to, sizeof(element)); };
     Tensor qkv = dense(numbers(&piece, T * ALL, 1), T, ALL), dout = dense(numbers(&piece, T * Q, 4), T, Q);
     Tensor q = side(qkv, 0, Q), k = side(qkv, Q, K), v = side(qkv, K, ALL);
     Attention a = {};
     a.sequences = SEQUENCES, a.heads = H, a.kv_heads = KV, a.head_width = D;
-    a.starts = device_starts, a.contexts = device_contexts, a.block_pairs = blocks;
+    a.starts = on_device, a.contexts = on_device + (SEQUENCES + 1), a.context_rows = on_device + 2 * (SEQUENCES + 1);
+    a.seen_until = on_device + 3 * (SEQUENCES + 1), a.block_pairs = blocks;
     a.workspace_floats = blocks * 2048 * (H / KV);
     a.workspace = workspace ? piece.take<float>(a.workspace_floats) : NULL;
     float *delta = piece.take<float>(T * H);

@@ -67,7 +67,7 @@ __device__ inline void multiply_slab(float (*c)[WARP_TILE / 8][4], const element
     }
 }
 
-template <typename Output>
+template <bool FROM_ZERO, typename Output>
 __device__ inline void put_tile(Output *c, int64_t pitch, const float (*x)[WARP_TILE / 8][4], int64_t first_row,
                                 int64_t first_column, int64_t m, int64_t n, bool add)
 {
@@ -81,7 +81,8 @@ __device__ inline void put_tile(Output *c, int64_t pitch, const float (*x)[WARP_
             for (int j = 0; j < WARP_TILE / 8; j++) {
                 int64_t column = first_column + j * 8 + lane % 4 * 2;
                 if (row < m && column < n)
-                    put_pair(c + row * pitch + column, x[i][j][half * 2], x[i][j][half * 2 + 1], column + 1 < n, add);
+                    put_pair<FROM_ZERO>(c + row * pitch + column, x[i][j][half * 2], x[i][j][half * 2 + 1],
+                                        column + 1 < n, add);
             }
         }
 }
@@ -126,7 +127,8 @@ __global__ void __launch_bounds__(THREADS, 2)
     }
     cp_async_wait<0>();
     if (needed)
-        put_tile(c, c_pitch, x, first_row + row, first_column + column, a.extent, b.extent, add);
+        put_tile<A_OUTSIDE && B_OUTSIDE>(c, c_pitch, x, first_row + row, first_column + column, a.extent, b.extent,
+                                         add);
 }
 
 template <bool A_OUTSIDE, bool B_OUTSIDE, typename Output> static void start(Stream *s, const Product *p)

@@ -200,7 +200,9 @@ static Choice choose(Stream *s, const Product *asked, const Product *p, const Sh
     Choice c = {shape, !being_captured(s), false, {}};
     bool ours = found != NULL && begins(found, OURS), there = !ours && find_algorithm(s, p, &c.algorithm);
     bool told = found != NULL && begins(found, THEIRS);
-    c.theirs = there && (told || !c.known || library_is_faster(s, asked, p, &c.algorithm, &what));
+    Product our_own = *asked; // with the rows that there are
+    our_own.add = p->add;
+    c.theirs = there && (told || !c.known || library_is_faster(s, &our_own, p, &c.algorithm, &what));
     if (c.known)
         note(p, c.theirs ? MADE_BY_LIBRARY : there || ours ? MADE_FASTER : MADE_AS_NONE_OBEYS);
     return c;

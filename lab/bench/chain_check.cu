@@ -48,12 +48,12 @@ __global__ void mma_kernel(float *c, const uint16_t *a, const uint16_t *b, int64
 
 // ---- wgmma: four warps make 64 x WIDTH outputs
 
-#if HOPPER_KERNELS
-
 // How an operand reaches the tensor core: a tile of its rows, a tile of its columns, or from registers (the left one)
 enum Layout { ROWS, TURNED, REGISTERS };
 
 enum { TURNED_PART_BYTES = 64 * 128 };
+
+#if HOPPER_KERNELS
 
 // 64 k of `rows` rows from memory, as TMA would lay them down; zeros behind the last k and the last live row.
 __device__ inline void put_slab(unsigned char *tile, const uint16_t *x, int rows, int live_rows, int64_t k,
