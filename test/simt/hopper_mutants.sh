@@ -236,7 +236,7 @@ try() {
     esac
     for source in $sources; do
         [ "$source" = "$file" ] || cp "$source" "$folder/$source"
-        ${CXX:-g++} -std=c++17 -D_GNU_SOURCE -I"$folder" -Itest/simt -I. -g -O1 -ffp-contract=off -fno-strict-aliasing -w -Wno-psabi -DHAVE_WGMMA \
+        ${CXX:-g++} -std=c++17 -D_GNU_SOURCE -I"$folder" -Itest/simt -I. -g1 -O1 -ffp-contract=off -fno-strict-aliasing -w -Wno-psabi -DHAVE_WGMMA \
             -fsanitize=thread -DPRECISION=bf16 -DPRECISION_BITS=16 -x c++ -c "$folder/$source" -o "$folder/$(basename "$source").o"
     done
     ${CXX:-g++} -fopenmp -o "$folder/test" build/simt/race/cuda_*.o "$folder"/*.o build/simt/race/open.o build/simt/race/libkernels.a \
