@@ -350,10 +350,24 @@ static AttentionArrays attention_arrays(Memory &a, const Kernels *k, const Sizes
     return x;
 }
 
+// All documents but the first go on from it, as responses do from their prompt.
+static void put_behind_the_first(Attention *who, Memory &a, int64_t length)
+{
+    size_t S = (size_t)who->sequences;
+    std::vector<int32_t> contexts(S, (int32_t)length), until = multiples((int64_t)S + 1, length);
+    until.erase(until.begin());
+    contexts[0] = 0;
+    until[0] = until.back();
+    who->contexts = a.copy(contexts);
+    who->context_rows = a.copy(std::vector<int32_t>(S, 0));
+    who->seen_until = a.copy(until);
+}
+
 // As much as the model lends going back: gate, up and their product of these tokens (model/backward.c)
 static void lend_workspace(Attention *who, Memory &a, const Sizes &z, int64_t tokens)
 {
-    who->block_pairs = who->sequences * pair_blocks(tokens / who->sequences, 0);
+    int64_t length = tokens / who->sequences, context = who->context_rows != NULL ? length : 0;
+    who->block_pairs = pair_blocks(length, 0) + (who->sequences - 1) * pair_blocks(length, context);
     who->workspace_floats = 3 * tokens * z.F / 2;
     who->workspace = a.empty_floats(who->workspace_floats);
 }
@@ -370,22 +384,28 @@ static const Kernels *by_cudnn(const Kernels *own)
     return table;
 }
 
-// Products over the lower triangle: two forward, five going back (the scores again, dV, dP, dQ, dK).
-static void add_attention(const Maker &m, int64_t documents, int64_t length)
+// Products over the lower triangle: two forward, five going back (the scores again, dV, dP, dQ, dK). behind: all but
+// the first document go on from it, and see it whole; cuDNN has no such attention.
+static void add_attention(const Maker &m, int64_t documents, int64_t length, bool behind = false)
 {
     const Kernels *k = m.k;
     Sizes z = m.z;
     int64_t T = documents * length, Q = z.H * z.D, KV = z.Hkv * z.D;
     bool plain = m.plain && documents == 1 && length <= 4096;
     std::string shape = text({{"documents", documents}, {"length", length}, {"H", z.H}, {"Hkv", z.Hkv}, {"D", z.D}});
-    double product =
-        (double)documents * (double)length * (double)(length + 1) * (double)Q; // 2 · Q · half of the square
+    double L = (double)length, product = (double)documents * L * (L + 1) * (double)Q; // 2 · Q · half of the square
+    if (behind) {
+        shape = "behind one prompt " + shape;
+        product += 2 * (double)(documents - 1) * L * L * (double)Q;
+    }
     double rows = (double)(T * Q) * m.e, kv = (double)(T * KV) * m.e, sums = 4.0 * (double)(T * z.H);
     m.add("attention_forward", shape, 2 * rows + 2 * kv + sums, 2 * product, [=](Memory &a) {
         AttentionArrays x = attention_arrays(a, k, z, documents, length);
+        if (behind)
+            put_behind_the_first(&x.who, a, length);
         Work it = work(x.out, [=] { k->attention_forward(NULL, x.out, x.logsumexp, x.q, x.k, x.v, &x.who); });
         it.peers.push_back(by_mma("DEREASON_ATTENTION", it.run));
-        if (const Kernels *cudnn = by_cudnn(k))
+        if (const Kernels *cudnn = behind ? NULL : by_cudnn(k))
             it.peers.push_back({"cudnn", LIBRARY_REPEATS, [=] {
                                     cudnn->attention_forward(NULL, x.out, x.logsumexp, x.q, x.k, x.v, &x.who);
                                     return !device_refused(true);
@@ -398,6 +418,8 @@ static void add_attention(const Maker &m, int64_t documents, int64_t length)
     });
     m.add("attention_backward", shape, 4 * rows + 4 * kv + sums, 5 * product, [=](Memory &a) {
         AttentionArrays x = attention_arrays(a, k, z, documents, length);
+        if (behind)
+            put_behind_the_first(&x.who, a, length);
         Tensor dout = a.tensor(T, Q, NORMAL), all = a.empty(T, Q + 2 * KV);
         Tensor dq = columns_of(all, 0, Q, k->activation_size), dk = columns_of(all, Q, Q + KV, k->activation_size),
                dv = columns_of(all, Q + KV, Q + 2 * KV, k->activation_size);
@@ -408,7 +430,7 @@ static void add_attention(const Maker &m, int64_t documents, int64_t length)
             k->attention_backward(NULL, dq, dk, dv, delta, dout, x.q, x.k, x.v, x.out, x.logsumexp, &x.who);
         });
         it.peers.push_back(by_mma("DEREASON_ATTENTION", it.run));
-        if (const Kernels *cudnn = by_cudnn(k))
+        if (const Kernels *cudnn = behind ? NULL : by_cudnn(k))
             it.peers.push_back({"cudnn", LIBRARY_REPEATS, [=] {
                                     cudnn->attention_backward(NULL, dq, dk, dv, delta, dout, x.q, x.k, x.v, x.out,
                                                               x.logsumexp, &x.who);
@@ -629,6 +651,7 @@ std::vector<Case> bench_cases(const Kernels *kernels, const Sizes &z, const Exte
     add_matmuls(m, extent.few_rows);
     for (auto &documents : extent.documents)
         add_attention(m, documents.first, documents.second);
+    add_attention(m, 9, extent.tokens / 16, true); // a group of eight
     add_head(m);
     for (auto &sequences : extent.decoding) {
         add_decoding(m, sequences.first, sequences.second);
