@@ -21,6 +21,12 @@ long_command() { # PROGRAM
         --sequences 6 --pass-tokens 64 --threads 1 --device cpu --out "$work/train_rl.out") ;;
     esac
 }
+# Whether process $1 has a handler for SIGTERM: a request that is seen may still be one of the process before it.
+catches_term() {
+    local caught
+    caught=$(sed -n 's/^SigCgt:[[:space:]]*//p' "/proc/$1/status" 2>/dev/null)
+    [ $((16#${caught:-0} & 1 << 14)) != 0 ]
+}
 at_work() { # PROGRAM: starts it, and waits until it is in the middle of something; the process is $trainer
     rm -rf "$work/$1".out*
     : >"$work/server.asked"
@@ -29,6 +35,7 @@ at_work() { # PROGRAM: starts it, and waits until it is in the middle of somethi
     trainer=$!
     exec 9>"$work/pipe"
     cat "$work/hard.jsonl" >&9
+    until catches_term $trainer || ! kill -0 $trainer 2>/dev/null; do sleep 0.01; done
     case $1 in
     prepare) sleep 0.3 ;;
     train_*) wait_for_step "$work/$1.out" 2 ;;
