@@ -59,7 +59,8 @@ bool model_logprobs(Model *m, const Ragged *batch, float temperature, int64_t n_
     return best == NULL || m->kernels->download(NULL, best, m->a.best, bytes);
 }
 
-// The head's gradient of a micro-batch begins at zero, if there is one; a step's own do, too.
+// The head's gradient of a micro-batch begins at zero, if there is one. The step's own, which a first one writes to,
+// was cleared when the step began.
 static void clear_head_gradient(Model *m)
 {
     if (m->a.head_gradient != NULL && !m->unwritten)

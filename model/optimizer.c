@@ -8,8 +8,7 @@ static void clear(const Model *model, float *gradients, int64_t count)
         model->kernels->zero(NULL, gradients, (size_t)count * sizeof(float));
 }
 
-// All but the matrices of layers, which are the products' to write. On several ranks a buffer is a unit's after the
-// other's, and all of it begins at zero.
+// All but the matrices of layers, which are the products' to write.
 static void clear_what_is_added_to(const Model *model)
 {
     const Parameters *all = &model->parameters;
@@ -32,7 +31,7 @@ bool gradients_clear(Model *model)
         clear_what_is_added_to(model);
         return true;
     }
-    clear(model, model->sums, model->sharding.own);
+    clear(model, model->sums, model->sharding.own); // on several ranks a buffer is one unit's after the other's
     clear(model, model->gradients, model->sharding.once ? model->parameters.elements : model->sharding.largest);
     return true;
 }

@@ -66,8 +66,8 @@ finish() {
 simt() {
     local source name
     local -x ASAN_OPTIONS=$ASAN_OPTIONS:detect_stack_use_after_return=0 # a fake stack for each fiber would double the time
-    # fp32 is the same source: here its numbers; in long tests, under AddressSanitizer, its bits too. These have more sizes, and exact tensor
-    # cores, beside which the others are AddressSanitizer's.
+    # fp32 is the same source: here its numbers; its bits in long tests, under AddressSanitizer. Long tests have more sizes here, and Hopper's
+    # own rounding in the tensor core; the fast one they have under AddressSanitizer.
     local longer="" product=fast seed=1
     [ "$1" != long ] || longer=--long product=exact seed=2
     run env DEREASON_CUDA=bf16 SIMT_MMA=$product SIMT_SEED=$seed build/simt/race/test_cuda $longer
@@ -76,7 +76,7 @@ simt() {
     local races=off
     [ "$1" != long ] || races=on
     run env SIMT_RACES=$races test/crash/device.sh short
-    run env SIMT_RACES=off test/crash/gpus.sh "$1" # for long, and its kernels are those of the others
+    run env SIMT_RACES=$races test/crash/gpus.sh "$1"
     run env SIMT_RACES=$races test/crash/cudnn.sh "$1"
     run env SIMT_RACES=$races build/simt/race/test_link
     for source in test/simt/test_*.cc; do

@@ -93,6 +93,12 @@ struct Seers {
     int query;                   // the block's first, in the sequence
 };
 
+// A step of those who own keys: such a block, of one head
+struct KeyStep {
+    Seers queries;
+    int head; // of the group
+};
+
 // The next block, of `rows` queries; false: none is left before row `until`.
 __device__ inline bool next_seers(Seers *s, const Attention &a, int until, int rows)
 {

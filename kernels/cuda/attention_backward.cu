@@ -58,12 +58,6 @@ struct KeyTile {
     int first, kv_head, group;
 };
 
-// A step: queries of one head
-struct KeyStep {
-    Seers queries;
-    int head; // of the group
-};
-
 __device__ inline KeyStep first_step(const KeyTile &tile, int head)
 {
     return KeyStep{{tile.sequence, tile.start, tile.keys, tile.first}, head};

@@ -42,14 +42,9 @@ __device__ inline bool open_keys(HopperRows *tile, const HopperBackward &b, int 
 
 // ---- the steps of a tile of keys: the heads of the group, for each the blocks of queries that see some of its keys
 
-struct HopperStep {
-    Seers queries;
-    int head; // of the group
-};
-
-__device__ inline HopperStep first_step(const HopperRows &tile, int head)
+__device__ inline KeyStep first_step(const HopperRows &tile, int head)
 {
-    return HopperStep{{tile.sequence, tile.start, tile.length, max(tile.first, 0) / SIDE * SIDE}, head};
+    return KeyStep{{tile.sequence, tile.start, tile.length, max(tile.first, 0) / SIDE * SIDE}, head};
 }
 
 // The row behind the last that sees the tile's keys
@@ -58,7 +53,7 @@ __device__ inline int seen_until(const Attention &a, const HopperRows &tile)
     return a.seen_until == NULL ? tile.start + tile.length : a.seen_until[tile.sequence];
 }
 
-__device__ inline void next_step(HopperStep *step, const Attention &a, const HopperRows &tile)
+__device__ inline void next_step(KeyStep *step, const Attention &a, const HopperRows &tile)
 {
     if (!next_seers(&step->queries, a, seen_until(a, tile), SIDE))
         *step = first_step(tile, step->head + 1);
@@ -83,8 +78,8 @@ struct StageRows {
 
 // Of the keys of a tile those are written that are its sequence's own, and of other sequences' queries no more than
 // those: what is behind them is the other's. Where its own queries see none of a block it is not there.
-__device__ inline void tell_rows(StageRows *rows, const HopperBackward &b, const HopperRows &tile,
-                                 const HopperStep &step, const Blocks &blocks, int left)
+__device__ inline void tell_rows(StageRows *rows, const HopperBackward &b, const HopperRows &tile, const KeyStep &step,
+                                 const Blocks &blocks, int left)
 {
     int me = (int)threadIdx.x % 32, first = tile.first + me * SIDE;
     bool own = step.queries.sequence == tile.sequence;
@@ -197,7 +192,7 @@ __device__ inline void load_for_keys(const HopperBackward &b, const CUtensorMap 
             mbarrier_arrive(barriers + 8 * KEYS_FULL);
         if (number < 0)
             return;
-        HopperStep step = first_step(tile, 0);
+        KeyStep step = first_step(tile, 0);
         for (; threadIdx.x == 0 && left > 0; left--, next_step(&step, a, tile), stage.advance()) {
             int head = (b.first_head + tile.head) * (int)(a.heads / a.kv_heads) + step.head;
             mbarrier_wait(barriers + 8 * (QUERIES_EMPTY + stage.number), stage.parity ^ 1);
@@ -224,7 +219,7 @@ template <int D> __device__ inline void tell_for_keys(const HopperBackward &b, u
         if (threadIdx.x % 32 == 0)
             *tile = opened;
         __syncwarp();
-        HopperStep step = first_step(*tile, 0);
+        KeyStep step = first_step(*tile, 0);
         Blocks blocks = {};
         for (int sequence = -1; left > 0; left--, next_step(&step, a, *tile), stage.advance()) {
             if (sequence != step.queries.sequence)

@@ -36,12 +36,12 @@ __device__ inline void put(float *c, float x, bool add) { *c = add ? *c + x : x;
 __device__ inline void put(element *c, float x, bool add) { *c = rounded(add ? widen(*c) + x : x); }
 #endif
 
-// Two neighbouring columns at once where both are there: the pitch is even, and so is the column. FROM_ZERO: what is
-// not added to what is there is added to zero, and never -0, which a chain may end in.
 template <typename Output> struct alignas(2 * sizeof(Output)) Pair {
     Output left, right;
 };
 
+// Two neighbouring columns at once where both are there: the pitch is even, and so is the column. FROM_ZERO: what is
+// not added to what is there is added to zero, and never -0, which a chain may end in.
 template <bool FROM_ZERO, typename Output>
 __device__ inline void put_pair(Output *c, float left, float right, bool both, bool add)
 {
